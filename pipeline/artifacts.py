@@ -1,0 +1,96 @@
+"""What stages hand to each other: directories with a meaning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished directory.  Subclasses say what is in it and how to read it.
+
+    What is in a folder ``logs/`` is kept but no part of the content: it may hold times.
+    """
+
+    path: Path
+    shown: ClassVar[tuple[str, ...]] = ()  # what of it people find again under results/<recipe>/
+
+    def read(self, name: str) -> Any:
+        """The value in ``name``, a JSON file."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    def write(self, name: str, value: Any) -> None:
+        """Put ``value`` into ``name`` as JSON; the same value always gives the same bytes."""
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+        (self.path / name).write_text(text + "\n", encoding="utf-8")
+
+
+class Splits(Artifact):
+    """An Arrow stream a split, read memory-mapped: a split of any size costs no memory to open."""
+
+    def splits(self) -> list[str]:
+        """The names of the splits there are, in the order of use."""
+        return [name for name in ("train", "validation", "test") if (self.path / f"{name}.arrow").exists()]
+
+    def table(self, split: str) -> pa.Table:
+        """All rows of a split, on disk until looked at."""
+        import pyarrow as pa
+
+        with pa.memory_map(str(self.path / f"{split}.arrow")) as file, pa.ipc.open_stream(file) as stream:
+            return stream.read_all()
+
+
+class Corpus(Splits):
+    """Labelled text: columns ``text`` (string), ``label`` (int32, an index into ``labels.json``) and
+    ``row`` (int64, where it stood in its file, from 1); ``data.json`` says what was odd."""
+
+    shown = ("data.json",)
+
+
+class Tokens(Splits):
+    """Texts as token ids: columns ``input_ids`` (lists of int32, special tokens included, not padded)
+    and ``label``; ``tokenizer/``; ``labels.json``; ``tokens.json`` says what was cut or unknown."""
+
+
+class Model(Artifact):
+    """A checkpoint as ``from_pretrained`` reads it, with its tokenizer.  A fine-tuned one has
+    ``history.json`` too: losses, and the metrics of the weights that were kept; and ``logs/``:
+    TensorBoard's files and ``speed.json``."""
+
+    shown = ("history.json", "logs")
+
+
+class Predictions(Artifact):
+    """``{split}.npy``: logits (float32, examples × labels), in the order of the corpus."""
+
+
+class Scores(Artifact):
+    """``scores.json``: for each split, metric name to number.  ``predictions/{split}.jsonl``: each
+    text with its label, the answer and the probability of every label; ``details.json``: confusion matrix and classes."""
+
+    shown = ("scores.json", "details.json", "predictions")
+
+
+class Bundle(Artifact):
+    """A model packaged for use without this project: ``model/`` (Hugging Face), ``onnx/``, and
+    ``exports.json`` with what the checks measured."""
+
+    shown = ("model", "onnx", "exports.json")
+
+
+class Card(Artifact):
+    """``README.md``: the model card."""
+
+    shown = ("README.md",)
+
+
+class Receipt(Artifact):
+    """``receipt.json``: where a model was published, and as which commit."""
+
+    shown = ("receipt.json",)

@@ -1,0 +1,131 @@
+"""Ways to train and run a network, behind the same three stages.
+
+A backend is a package with the functions of :class:`Backend`.  It imports its framework
+inside them, so that choosing a backend costs nothing until something has to run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from pipeline.artifacts import Bundle, Corpus, Model, Predictions, Tokens
+from pipeline.fields import neutral, require
+from pipeline.tasks import Task
+
+Name = Literal["pytorch"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to fine-tune."""
+
+    epochs: int = 3
+    """passes over the training split"""
+    batch_size: int = 32
+    """texts a step"""
+    learning_rate: float = 5e-5
+    """the highest; it rises to it over warmup_ratio of the steps, then falls to 0 in a straight line"""
+    warmup_ratio: float = 0.1
+    """share of the steps"""
+    weight_decay: float = 0.01
+    """of AdamW; not on biases and norms"""
+    max_grad_norm: float = 1.0
+    """gradients longer than this are shortened to it; 0: never"""
+    gradient_accumulation_steps: int = 1
+    """batches whose gradients are added up before a step"""
+    label_smoothing: float = 0.0
+    """share of the target that is spread over all labels"""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: rare labels count for more in the loss, as many times as they are rarer"""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 where the processor multiplies it fast"""
+    metric: str = "accuracy"
+    """on the validation split: which epoch's weights are kept"""
+    patience: int = 0
+    """stop after so many epochs without a better metric; 0: never"""
+    seed: int = 17
+    """of the new head, the order of the rows, and dropout"""
+    checkpoint_seconds: float = neutral(120.0)
+    """how much work a killed training may lose"""
+
+    def __post_init__(self) -> None:
+        require(self.epochs >= 1, "epochs must be at least 1")
+        require(self.batch_size >= 1, "batch_size must be at least 1")
+        require(self.learning_rate > 0, "learning_rate must be more than 0")
+        require(0 <= self.warmup_ratio < 1, "warmup_ratio is a share of the steps, from 0 to below 1")
+        require(self.weight_decay >= 0, "weight_decay must not be negative")
+        require(self.max_grad_norm >= 0, "max_grad_norm must not be negative")
+        require(self.gradient_accumulation_steps >= 1, "gradient_accumulation_steps must be at least 1")
+        require(0 <= self.label_smoothing < 1, "label_smoothing is a share, from 0 to below 1")
+        require(self.patience >= 0, "patience is a number of epochs, or 0")
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """What to learn, and how.
+
+    Raises:
+        UserError: the task has no such metric to choose a checkpoint by.
+    """
+
+    task: Task
+    training: Training
+
+    def __post_init__(self) -> None:
+        known = self.task.monitors
+        require(
+            self.training.metric in known,
+            f"training.metric={self.training.metric}: this task has no such metric; there are {', '.join(known)}",
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How to run a fine-tuned model over the validation and test splits."""
+
+    batch_size: int = neutral(64)
+    """texts at once"""
+
+    def __post_init__(self) -> None:
+        require(self.batch_size >= 1, "batch_size must be at least 1")
+
+
+@dataclass(frozen=True)
+class Export:
+    """How to package a model for use without this project."""
+
+    formats: tuple[Literal["safetensors", "onnx"], ...] = ("safetensors", "onnx")
+    """safetensors: the Hugging Face folder, always there; onnx: any batch size and length"""
+    tolerance: float = 1e-4
+    """how far an export's logits may be from the model's"""
+    rows: int = 200
+    """validation rows to compare them on"""
+
+    def __post_init__(self) -> None:
+        require("safetensors" in self.formats, "formats must have safetensors, which the others are made from")
+        require(self.rows >= 1, "rows must be at least 1: an export is never left unchecked")
+        require(self.tolerance > 0, "tolerance must be more than 0")
+
+
+class Backend(Protocol):
+    """The stages of a backend."""
+
+    def finetune(self, config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:
+        """Train ``base`` on ``tokens``; keep the best epoch's weights by the validation metric.
+
+        A killed call goes on where it was, if called again with the same ``out``.
+        """
+
+    def predict(self, config: Prediction, out: Path, *, model: Model, tokens: Tokens) -> Predictions:
+        """Run the saved ``model`` over the validation and test splits, in full precision."""
+
+    def export(self, config: Export, out: Path, *, model: Model, tokens: Tokens, corpus: Corpus) -> Bundle:
+        """Package the saved ``model``, and check every format against it on validation rows."""
+
+
+def load(name: Name) -> Backend:
+    """The backend of this name; its framework is not imported yet."""
+    return cast(Backend, import_module(f"pipeline.backends.{name}"))

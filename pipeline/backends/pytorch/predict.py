@@ -1,0 +1,28 @@
+"""Running a fine-tuned model with PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.artifacts import Model, Predictions, Tokens
+from pipeline.backends import Prediction
+from pipeline.backends.batches import Ragged
+from pipeline.backends.pytorch import network
+from pipeline.progress import work
+
+
+def predict(config: Prediction, out: Path, *, model: Model, tokens: Tokens) -> Predictions:
+    """Run the saved model over the validation and test splits, in full precision."""
+    import numpy as np
+
+    net = network.load_saved(model.path)
+    net.to(network.device())
+    pad = network.pad_id(model.path)
+    made = Predictions(out)
+    for split in tokens.splits():
+        if split != "train":
+            rows = Ragged(tokens, split)
+            with work(f"predicting {split}", len(rows)) as advance:
+                answers = network.logits(net, rows, pad, config.batch_size, advance=advance)
+            np.save(out / f"{split}.npy", answers)
+    return made

@@ -1,0 +1,69 @@
+"""Make room in the store, without taking what a recipe still stands on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pipeline import locks, runs
+from pipeline.store import Record, Store
+
+
+def removable(store: Store, runs_folder: Path, *, keep: int = 1, size: int | None = None) -> list[Record]:
+    """What may go, oldest first.
+
+    Args:
+        keep: the results of so many last whole runs of each recipe stay, whatever the size; at least 1.
+        size: only so much goes that the store holds at most so many bytes; None for no such limit.
+    """
+    needed = _needed(runs_folder, max(1, keep))
+    records = sorted(store.records(), key=lambda record: record.made)
+    spare = [record for record in records if record.key not in needed]
+    if size is None:
+        return spare
+    surplus = sum(record.size for record in records) - size
+    chosen = []
+    for record in spare:
+        if surplus <= 0:
+            break
+        chosen.append(record)
+        surplus -= record.size
+    return chosen
+
+
+def _needed(folder: Path, keep: int) -> set[str]:
+    needed: set[str] = set()
+    for recipe in folder.glob("*/"):
+        whole = 0
+        for record in runs.newest_first(folder, recipe.name):
+            needed |= {step["key"] for step in record["steps"].values()}
+            whole += bool(record["finished"])
+            if whole == keep:
+                break
+    return needed
+
+
+@contextmanager
+def running(store: Store, waiting: locks.Waiting) -> Iterator[None]:
+    """Around a run: nothing is cleaned meanwhile."""
+    with ExitStack() as run:
+        with locks.held(_gate(store), waiting):
+            run.enter_context(locks.held(store.locks / f"run-{os.getpid()}.lock"))
+        yield
+
+
+@contextmanager
+def alone(store: Store, waiting: locks.Waiting) -> Iterator[None]:
+    """Around cleaning: waits for the runs under way, and holds back new ones."""
+    with locks.held(_gate(store), waiting):
+        for run in store.locks.glob("run-*.lock"):
+            with locks.held(run, waiting):
+                pass
+            run.unlink(missing_ok=True)
+        yield
+
+
+def _gate(store: Store) -> Path:
+    return store.locks / "clean.lock"

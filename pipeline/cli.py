@@ -1,0 +1,120 @@
+"""``python -m pipeline``: arguments in, lines out."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from pathlib import Path
+
+from pipeline import __version__, commands
+from pipeline.errors import CheckFailed, UserError
+from pipeline.fingerprint import NoFingerprint
+from pipeline.sources import Unreadable
+from pipeline.step import WiringError
+
+MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
+
+# Frameworks talk a lot, and ask the network for news; what is set outside wins.
+QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DATASETS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "true",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "USE_TF": "0",
+    "ORT_LOGGING_LEVEL": "3",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code is 0, 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+        return 0
+    except (UserError, WiringError, NoFingerprint, Unreadable) as error:
+        return _complain(str(error), MISTAKE)
+    except CheckFailed as error:
+        return _complain(str(error), FAILURE)
+    except KeyboardInterrupt:
+        return _complain("interrupted; what was finished is kept, the same command goes on from there", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; print into nothing
+        return FAILURE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return _complain(
+            f"no space left on the disk ({error.filename or 'while writing'}); what was finished is kept; "
+            "`python -m pipeline clean --dry-run` lists what can go",
+            FAILURE,
+        )
+
+
+def _complain(text: str, code: int) -> int:
+    for line in text.splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline",
+        description="Fine-tune pretrained Transformers, by recipe.",
+        epilog="Results are in results/RECIPE/, everything ever made in .store/; PIPELINE_HOME names another place for both.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    adding = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = adding.add_parser("list", help="name the recipes")
+    command.set_defaults(command=lambda options: commands.list_recipes())
+
+    command = _with_settings(adding.add_parser("show", help="print a recipe's settings"))
+    command.set_defaults(command=lambda o: commands.show(o.recipe, o.settings, o.file))
+
+    command = _with_settings(adding.add_parser("plan", help="say what a run would find or make, and why"))
+    command.set_defaults(command=lambda o: commands.plan(o.recipe, o.settings, o.file))
+
+    command = _with_settings(adding.add_parser("run", help="bring a recipe up to date"))
+    command.add_argument("--until", metavar="STEP", default="", help="stop after this step")
+    command.add_argument("--force", action="append", default=[], metavar="STEP", help="make this step again")
+    command.add_argument("--verify", action="store_true", help="check every byte of what is found")
+    command.add_argument("--newer", action="store_true", help="ask the Hub again which commit a branch is at")
+    command.set_defaults(
+        command=lambda o: commands.run(
+            o.recipe, o.settings, o.file, until=o.until, force=o.force, verify=o.verify, newer=o.newer
+        )
+    )
+
+    command = adding.add_parser("why", help="print all that a step's result depends on, and what has changed")
+    command.add_argument("recipe", metavar="RECIPE")
+    command.add_argument("step", metavar="STEP")
+    _settings(command)
+    command.set_defaults(command=lambda o: commands.why(o.recipe, o.step, o.settings, o.file))
+
+    command = adding.add_parser("clean", help="delete results that no recipe's last run needs")
+    command.add_argument("--keep", type=int, default=1, metavar="N", help="keep the last N runs of each recipe (1)")
+    command.add_argument("--size", metavar="SIZE", help="delete the oldest only until the store is this small: 5GB")
+    command.add_argument("--dry-run", action="store_true", help="only say what would go")
+    command.set_defaults(command=lambda o: commands.clean(o.keep, o.size, dry_run=o.dry_run))
+    return parser
+
+
+def _with_settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument(
+        "recipe", metavar="RECIPE", help="a name that `list` gives, or the path of a recipe's .py file"
+    )
+    return _settings(command)
+
+
+def _settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument("settings", nargs="*", metavar="PATH=VALUE", help="a setting, such as training.epochs=5")
+    command.add_argument("--settings", dest="file", type=Path, metavar="FILE", help="a TOML file of settings")
+    return command

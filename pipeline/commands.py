@@ -1,0 +1,185 @@
+"""What each command does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pipeline import clean as cleaning
+from pipeline import locks, pins, recipes, results, runs
+from pipeline import run as running
+from pipeline.config import explanations, override, settings, written
+from pipeline.console import Console, seconds
+from pipeline.errors import UserError
+from pipeline.progress import listener
+from pipeline.step import Step
+from pipeline.store import Store
+
+UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def home() -> Path:
+    """Where ``.store/`` and ``results/`` are: here, or where PIPELINE_HOME says."""
+    return Path(os.environ.get("PIPELINE_HOME") or ".")
+
+
+def list_recipes() -> None:
+    """A line a recipe."""
+    for name, summary in recipes.summaries():
+        print(f"{name:16}{summary}")
+
+
+def show(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
+    """Every setting with its value and meaning; those that were changed are marked."""
+    default = recipes.load(recipe).Config()
+    config = override(default, assignments, file)
+    before, texts = dict(settings(default)), dict(explanations(config))
+    for path, value in settings(config):
+        mark = "*" if value != before.get(path) else " "
+        print(f"{mark} {path}={written(value)}".ljust(44), texts[path].replace("\n", " "))
+
+
+def plan(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
+    """What a run would do with each step, and why; nothing is made."""
+    target, _ = _target(recipe, assignments, file)
+    store = Store(home() / ".store")
+    last = runs.last_keys(_runs(store), recipes.title(recipe))
+    width = _width(target.walk())
+    for step, status in running.plan(target, store, last):
+        if status is None:
+            text = f"waits for {', '.join(s.name for s in step.inputs.values())}"
+        elif status.record:
+            text = f"{status.record.key[:8]}  found"
+        else:
+            text = f"to be made: {status.why}"
+        print(f"{step.name:{width}}  {text}")
+    store.memo.save()
+
+
+def run(
+    recipe: str,
+    assignments: Sequence[str],
+    file: Path | None,
+    *,
+    until: str,
+    force: Sequence[str],
+    verify: bool,
+    newer: bool,
+) -> None:
+    """Bring a recipe up to date, record the run, and lay out its results."""
+    begun = time.perf_counter()
+    target, config = _target(recipe, assignments, file, newer=newer)
+    steps = {step.name: step for step in target.walk()}
+    for name in [*force, *([until] if until else [])]:
+        _known(name, steps)
+    store, title = Store(home() / ".store"), recipes.title(recipe)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(_width(list(steps.values())))
+    listener.set(console)
+    record = runs.begin(title, {path: written(value) for path, value in settings(config)})
+    outcomes: dict[Step, running.Outcome] = {}
+    with cleaning.running(store, lambda who: print(f"waiting for {who}, which is cleaning the store", flush=True)):
+        store.sweep(locks.is_held)
+        last = runs.last_keys(_runs(store), title)
+        try:
+            goal = steps[until] if until else target
+            for step, outcome in running.run(goal, store, console, last=last, force=force, verify=verify):
+                outcomes[step] = outcome
+                runs.add(record, step, outcome)
+            if not until:
+                results.lay_out(outcomes, store, home() / "results" / title)
+        finally:
+            runs.end(record, _runs(store), finished=len(outcomes) == len(steps))
+            store.memo.save()
+    if until:
+        print(f"{until} is in {store.files(outcomes[steps[until]].record)}")
+    else:
+        _summary(title, home() / "results" / title)
+    print(f"{title} is up to date ({seconds(time.perf_counter() - begun)})")
+
+
+def why(recipe: str, name: str, assignments: Sequence[str], file: Path | None) -> None:
+    """All that a step depends on, as JSON, after what differs from its last result."""
+    target, _ = _target(recipe, assignments, file)
+    step = _known(name, {step.name: step for step in target.walk()})
+    store = Store(home() / ".store")
+    last = runs.last_keys(_runs(store), recipes.title(recipe))
+    for each, status in running.plan(step, store, last):
+        if each is not step:
+            continue
+        if status is None:
+            raise UserError(f"{name} depends on steps that have to be made first; see `plan {recipe}`")
+        before = running.Last(store, last).of(step)
+        changed = running.differences(before.dependencies, status.depends) if before else []
+        print(f"{name}: {'found' if status.record else status.why}")
+        for line in changed:
+            print(f"  since the last result: {line}")
+        print(json.dumps(status.depends, indent=1, ensure_ascii=False))
+    store.memo.save()
+
+
+def clean(keep: int, size: str | None, *, dry_run: bool) -> None:
+    """Delete what no recipe\'s last runs need."""
+    if keep < 1:
+        raise UserError(f"--keep {keep}: the last run of each recipe always stays; 1 is the least")
+    limit = _bytes(size) if size else None
+    store = Store(home() / ".store")
+    with cleaning.alone(store, lambda who: print(f"waiting for {who}, which is running", flush=True)):
+        chosen = cleaning.removable(store, _runs(store), keep=keep, size=limit)
+        for record in chosen:
+            print(f"{record.stage}/{record.key[:8]}  {record.size / 1e6:,.1f} MB")
+            if not dry_run:
+                store.remove(record)
+        store.sweep(locks.is_held)
+    total = f"{sum(record.size for record in chosen) / 1e6:,.1f} MB"
+    print(f"{total} would be freed" if dry_run else f"{total} freed")
+
+
+def _target(recipe: str, assignments: Sequence[str], file: Path | None, *, newer: bool = False) -> tuple[Step, Any]:
+    module = recipes.load(recipe)
+    config = override(module.Config(), assignments, file)
+    config = pins.pin(config, home() / ".store" / "pins.json", newer=newer)
+    target: Step = module.plan(config)
+    return target, config
+
+
+def _runs(store: Store) -> Path:
+    return store.root / "runs"
+
+
+def _width(steps: Sequence[Step]) -> int:
+    return max(len(step.name) for step in steps)
+
+
+def _known(name: str, steps: dict[str, Step]) -> Step:
+    if name not in steps:
+        close = get_close_matches(name, steps, n=1)
+        raise UserError(
+            f"no step {name!r}; " + (f"did you mean {close[0]!r}?" if close else f"there are {', '.join(steps)}")
+        )
+    return steps[name]
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)?", text.strip(), re.IGNORECASE)
+    if not match:
+        raise UserError(f"--size {text}: expected a number with a unit, such as 5GB or 500MB")
+    return int(float(match[1]) * UNITS[(match[2] or "").upper()])
+
+
+def _summary(recipe: str, folder: Path) -> None:
+    """The scores and where everything is."""
+    scores = folder / "scores.json"
+    if scores.is_file():
+        for split, values in json.loads(scores.read_text(encoding="utf-8")).items():
+            numbers = "  ".join(f"{name} {value:.4f}" for name, value in values.items() if isinstance(value, float))
+            print(f"{split}: {numbers}")
+    names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir() if not p.name.startswith("."))
+    print(f"{folder}: {', '.join(names)}")

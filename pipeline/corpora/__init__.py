@@ -1,0 +1,1 @@
+"""Reading labelled text as people have it."""

@@ -1,0 +1,169 @@
+"""Bring a step up to date, and say why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from pipeline import locks
+from pipeline.artifacts import Artifact
+from pipeline.fingerprint import dependencies
+from pipeline.step import Step
+from pipeline.store import Damaged, Record, Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step; ``why`` it was made, or nothing if it was found."""
+
+    record: Record
+    why: str = ""
+
+
+class Watcher(Protocol):
+    """Who is told what happens."""
+
+    def starting(self, step: Step, why: str) -> None: ...
+    def waiting(self, step: Step, holder: str) -> None: ...
+    def done(self, step: Step, outcome: Outcome) -> None: ...
+
+
+@dataclass(frozen=True)
+class Status:
+    """How things stand with a step: all it depends on, and its result or why there is none."""
+
+    depends: dict[str, Any]
+    record: Record | None
+    why: str
+
+
+class Last:
+    """The results of the last run of a recipe: what a miss is compared with."""
+
+    def __init__(self, store: Store, keys: Mapping[str, str]) -> None:
+        self._store = store
+        self._keys = keys  # step name to key
+
+    def of(self, step: Step) -> Record | None:
+        """The step's last result; failing that, the newest of its stage."""
+        stage = step.stage.__qualname__
+        known = self._store.record(stage, self._keys[step.name]) if step.name in self._keys else None
+        return known or self._store.latest(stage)
+
+
+def run(
+    target: Step,
+    store: Store,
+    watcher: Watcher,
+    *,
+    last: Mapping[str, str] | None = None,
+    force: Collection[str] = (),
+    verify: bool = False,
+) -> Iterator[tuple[Step, Outcome]]:
+    """Make ``target`` and all it needs, taking from ``store`` what is there; each step as it is done.
+
+    Args:
+        last: keys by step name of the run to compare with when saying why.
+        force: names of steps to make again even if their results are there.
+        verify: look at every byte of what is found.
+    """
+    before = Last(store, last or {})
+    done: dict[str, Outcome] = {}
+    for step in target.walk():
+        needs = {name: done[upstream.name].record for name, upstream in step.inputs.items()}
+        status = look(step, {name: need.digest for name, need in needs.items()}, store, before, verify=verify)
+        if status.record is None or step.name in force:
+            outcome = _make(step, status, needs, store, watcher, forced=step.name in force)
+        else:
+            outcome = Outcome(status.record)
+        done[step.name] = outcome
+        watcher.done(step, outcome)
+        yield step, outcome
+
+
+def look(step: Step, digests: Mapping[str, str], store: Store, last: Last, *, verify: bool = False) -> Status:
+    """How things stand with ``step``, given the content of its inputs; makes nothing."""
+    depends = dependencies(step, digests, store.memo)
+    try:
+        if record := store.find(depends, verify=verify):
+            return Status(depends, record, "")
+        why = explain(depends, last.of(step))
+    except Damaged as damage:
+        why = f"damaged: {damage}"
+    return Status(depends, None, why)
+
+
+def plan(target: Step, store: Store, last: Mapping[str, str]) -> Iterator[tuple[Step, Status | None]]:
+    """Each step with how it stands; ``None`` where that depends on a step that has to be made first."""
+    before, found = Last(store, last), dict[str, Record]()
+    for step in target.walk():
+        if any(upstream.name not in found for upstream in step.inputs.values()):
+            yield step, None
+            continue
+        digests = {name: found[upstream.name].digest for name, upstream in step.inputs.items()}
+        status = look(step, digests, store, before)
+        if status.record:
+            found[step.name] = status.record
+        yield step, status
+
+
+def explain(now: Mapping[str, Any], before: Record | None) -> str:
+    """Why there is no result: what differs from the last one made."""
+    if before is None:
+        return "never made"
+    found = differences(before.dependencies, now)
+    if not found:
+        return "no longer there"
+    return ", ".join(found) if len(found) <= 3 else f"{', '.join(found[:2])} and {len(found) - 2} more changes"
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between two steps' dependencies, for people: settings first, then data, then code."""
+    order = ["settings", "inputs", "libraries", "python", "code", "stage", "scheme"]
+    return [line for part in order for line in _differences(old.get(part), new.get(part), part)]
+
+
+def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
+    if old == new and type(old) is type(new):
+        return
+    if isinstance(old, dict) and isinstance(new, dict) and "digest" not in new:
+        for name in [*new, *(n for n in old if n not in new)]:
+            yield from _differences(old.get(name), new.get(name), f"{path}.{name}")
+        return
+    part, _, rest = path.partition(".")
+    if part == "inputs":
+        yield f"{rest} is different"
+    elif part == "code":
+        yield f"code of {rest} {'changed' if old and new else 'is new' if new else 'is gone'}"
+    elif isinstance(new, dict) or isinstance(old, dict):
+        yield f"{rest or part}: other content"
+    else:
+        yield f"{rest or part}: {_shown(old)} → {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…{text[-12:]}"
+
+
+def _make(
+    step: Step, status: Status, needs: Mapping[str, Record], store: Store, watcher: Watcher, *, forced: bool
+) -> Outcome:
+    with locks.held(store.lock(status.depends), partial(watcher.waiting, step)):
+        if not forced and (record := _made_meanwhile(store, status.depends)):
+            return Outcome(record)
+        why = "forced" if forced else status.why
+        watcher.starting(step, why)
+        artifacts: dict[str, Artifact] = {name: step.takes[name](store.files(need)) for name, need in needs.items()}
+        call: Callable[..., object] = partial(step.stage, step.config, **artifacts)
+        return Outcome(store.make(status.depends, call), why)
+
+
+def _made_meanwhile(store: Store, depends: Mapping[str, Any]) -> Record | None:
+    """The result, if another process made it while this one waited for the lock."""
+    try:
+        return store.find(depends)
+    except Damaged:
+        return None

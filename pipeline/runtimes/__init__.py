@@ -1,0 +1,1 @@
+"""Running exported models without the framework they were trained in."""

@@ -1,0 +1,1 @@
+"""The stages recipes are made of: functions from directories to a directory."""

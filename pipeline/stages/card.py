@@ -1,0 +1,211 @@
+"""Write the model card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import Bundle, Card, Corpus, Model, Scores, Tokens
+from pipeline.backends import Training
+from pipeline.errors import CheckFailed
+from pipeline.fields import require
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a card says that no file knows."""
+
+    title: str = ""
+    """of the card; empty: the recipe's"""
+    language: str = ""
+    """of the texts, as an ISO 639 code such as en or zh"""
+    data: str = ""
+    """what the texts are, such as "film reviews collected by …"; paths are never written into a card"""
+    license: str = ""
+    """of the model; empty: that of the base model, if it says one"""
+
+    def __post_init__(self) -> None:
+        fine = re.fullmatch(r"([a-z]{2,3}(-[A-Za-z]{2,4})?)?", self.language)
+        require(fine is not None, f"language={self.language}: expected an ISO 639 code, such as en or zh")
+
+
+@dataclass(frozen=True)
+class CardContent:
+    """A description, and what to say of task and training."""
+
+    description: Description
+    task: str  # the Hub's name of it, such as text-classification
+    training: Training
+    title: str  # where the description has none
+
+
+def card(
+    config: CardContent,
+    out: Path,
+    *,
+    base: Model,
+    corpus: Corpus,
+    tokens: Tokens,
+    model: Model,
+    scores: Scores,
+    bundle: Bundle,
+) -> Card:
+    """Write ``README.md`` as the Hub reads it: metadata, scores, data, settings, limits, how to load.
+
+    Raises:
+        CheckFailed: the card does not read back as it was written.
+    """
+    from huggingface_hub import ModelCard
+
+    facts = _Facts(config, base, corpus, tokens, model, scores, bundle)
+    data = facts.metadata()
+    text = f"---\n{data.to_yaml()}\n---\n\n" + "\n".join(facts.lines()) + "\n"
+    (out / "README.md").write_text(text, encoding="utf-8")
+    again = ModelCard.load(out / "README.md").data
+    written = [(r.dataset_split, r.metric_type, r.metric_value) for r in data.eval_results or []]
+    read = [(r.dataset_split, r.metric_type, r.metric_value) for r in again.eval_results or []]
+    if written != read or again.base_model != data.base_model:
+        raise CheckFailed(f"the model card's metadata does not read back as written: {read} instead of {written}")
+    return Card(out)
+
+
+class _Facts:
+    """All that a card is made from."""
+
+    def __init__(
+        self,
+        config: CardContent,
+        base: Model,
+        corpus: Corpus,
+        tokens: Tokens,
+        model: Model,
+        scores: Scores,
+        bundle: Bundle,
+    ) -> None:
+        self.config, self.base = config, base
+        self.title = config.description.title or config.title
+        self.source = base.read("source.json")
+        self.data = corpus.read("data.json")
+        self.cut = tokens.read("tokens.json")
+        self.history = model.read("history.json")
+        self.scores, self.details = scores.read("scores.json"), scores.read("details.json")
+        self.exports = bundle.read("exports.json")
+
+    def metadata(self) -> Any:
+        """The card's YAML block, as ``huggingface_hub.ModelCardData``."""
+        from huggingface_hub import EvalResult, ModelCardData
+
+        results = [
+            EvalResult(
+                task_type=self.config.task,
+                dataset_type="custom",
+                dataset_name=self.config.description.data or "custom",
+                dataset_split=split,
+                metric_type=metric,
+                metric_value=values[metric],
+            )
+            for split, values in self.scores.items()
+            for metric in ("accuracy", "f1")
+        ]
+        return ModelCardData(
+            language=self.config.description.language or None,
+            license=self.config.description.license or _license(self.base),
+            base_model=self._base_id() or None,
+            pipeline_tag=self.config.task,
+            library_name="transformers",
+            model_name=self.title,
+            eval_results=results,
+        )
+
+    def lines(self) -> Iterator[str]:
+        yield f"# {self.title}\n"
+        base = f"`{self._base_id()}`" if self._base_id() else "a local checkpoint"
+        at = f" at commit `{self.source['revision']}`" if self.source["revision"] else ""
+        yield f"Fine-tuned from {base}{at} to tell {_series(self.data['labels'])} apart.\n"
+        yield from self._usage()
+        yield from self._scores()
+        yield from self._data()
+        yield from self._training()
+        yield from self._limits()
+
+    def _base_id(self) -> str:
+        """The base model's id on the Hub; nothing for a folder."""
+        return self.source["model"] if self.source["revision"] else ""
+
+    def _usage(self) -> Iterator[str]:
+        yield "## How to use\n"
+        yield "```python\nfrom transformers import pipeline\n"
+        yield 'classify = pipeline("text-classification", model="PATH OR ID OF THIS MODEL")'
+        yield 'print(classify("…", truncation=True))\n```\n'
+
+    def _scores(self) -> Iterator[str]:
+        yield "## Scores\n"
+        yield "Measured on the saved model, after loading it again. F1, precision and recall are means over the labels.\n"
+        yield "| split | rows | accuracy (95% interval) | F1 | precision | recall | Matthews | always the commonest label |"
+        yield "|---|---|---|---|---|---|---|---|"
+        for split, values in self.scores.items():
+            low, high = self.details[split]["intervals"]["accuracy"]
+            rows = self.data["splits"][split]["rows"]
+            others = " | ".join(f"{values[name]:.4f}" for name in ("f1", "precision", "recall", "matthews"))
+            yield (
+                f"| {split} | {rows:,} | {values['accuracy']:.4f} ({low:.4f} to {high:.4f}) "
+                f"| {others} | {values['baseline_accuracy']:.4f} |"
+            )
+        yield ""
+
+    def _data(self) -> Iterator[str]:
+        yield "## Data\n"
+        if self.config.description.data:
+            yield f"{self.config.description.data}\n"
+        yield "| split | rows | " + " | ".join(self.data["labels"]) + " |"
+        yield "|---|---|" + "---|" * len(self.data["labels"])
+        for split, facts in self.data["splits"].items():
+            counts = " | ".join(f"{count:,}" for count in facts["per_label"].values())
+            yield f"| {split} | {facts['rows']:,} | {counts} |"
+        yield ""
+
+    def _training(self) -> Iterator[str]:
+        training = self.config.training
+        yield "## Training\n"
+        yield (
+            f"{training.epochs} epochs of {training.batch_size} texts a step, AdamW, learning rate {training.learning_rate:g} "
+            f"with linear warm-up over {training.warmup_ratio:.0%} of the steps and linear decay, weight decay "
+            f"{training.weight_decay:g}, seed {training.seed}; texts are cut at {self.cut['max_length']} tokens. The weights "
+            f"of epoch {self.history['kept_epoch']} were kept, the best by validation {training.metric}.\n"
+        )
+        if "onnx" in self.exports:
+            found = self.exports["onnx"]
+            yield (
+                f"`onnx/model.onnx` takes any batch size and length; on {found['rows']} validation rows its logits are "
+                f"within {found['largest_difference']:.0e} of the model's.\n"
+            )
+
+    def _limits(self) -> Iterator[str]:
+        yield "## Limits\n"
+        yield "- It answers one of its labels to any text, also to one of another kind or in another language than it learned from."
+        rows = self.data["splits"].get("test", self.data["splits"]["validation"])["rows"]
+        yield f"- The scores come from {rows:,} rows and hold for text like them."
+        for split, facts in self.cut["splits"].items():
+            if facts["cut"]:
+                yield f"- {facts['cut']:,} of {facts['rows']:,} {split} texts were longer than {self.cut['max_length']} tokens; their ends were not read."
+        for pair, count in self.data["shared"].items():
+            yield f"- {pair} share {count:,} rows" + (", which flatters the scores." if "test" in pair else ".")
+
+
+def _license(base: Model) -> str | None:
+    """The license in the base model's own card."""
+    from huggingface_hub import ModelCard
+
+    readme = base.path / "README.md"
+    if not readme.is_file():
+        return None
+    found = ModelCard(readme.read_text(encoding="utf-8")).data.get("license")
+    return found if isinstance(found, str) else None
+
+
+def _series(names: list[str]) -> str:
+    shown = [f"*{name}*" for name in names[:12]]
+    return ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(names) <= 12 else ", ".join(shown) + " and others"

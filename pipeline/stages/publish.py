@@ -1,0 +1,95 @@
+"""Put a model, its exports, its scores and its card on the Hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import Bundle, Card, Receipt, Scores
+from pipeline.errors import UserError
+from pipeline.fields import require
+from pipeline.hub import looks_like_id
+from pipeline.progress import say
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Where to publish; nothing is published unless ``repo`` is set."""
+
+    repo: str = ""
+    """owner/name on the Hub"""
+    public: bool = False
+    """make a new repository public; one that exists stays as it is"""
+
+    def __post_init__(self) -> None:
+        require(not self.repo or looks_like_id(self.repo), f"repo={self.repo}: expected owner/name")
+
+    def preflight(self) -> None:
+        """Make sure, before anything is made, that the Hub will take the upload.
+
+        Raises:
+            UserError: there is no token, or it may not write there, or the Hub cannot be reached.
+        """
+        from huggingface_hub import HfApi, errors
+
+        try:
+            who = HfApi().whoami()
+        except errors.LocalTokenNotFoundError:
+            raise UserError(
+                f"publication.repo={self.repo}: not logged in to the Hub; `hf auth login`, or set HF_TOKEN"
+            ) from None
+        except errors.HfHubHTTPError as error:
+            status = error.response.status_code
+            told = (
+                "the Hub does not accept the token; make a new one"
+                if status in (401, 403)
+                else f"the Hub answers {status}; try later"
+            )
+            raise UserError(f"publication.repo={self.repo}: {told}") from None
+        except (errors.HTTPError, OSError) as error:
+            raise UserError(
+                f"publication.repo={self.repo}: the Hub cannot be reached ({type(error).__name__}); try later"
+            ) from None
+        self._check_rights(who)
+
+    def _check_rights(self, who: dict[str, Any]) -> None:
+        owner = self.repo.partition("/")[0]
+        mine = [who["name"], *(group["name"] for group in who.get("orgs", []))]
+        if owner not in mine:
+            raise UserError(
+                f"publication.repo={self.repo}: the token is {who['name']}'s, who cannot write to {owner}; it can to {', '.join(mine)}"
+            )
+        if who.get("auth", {}).get("accessToken", {}).get("role") == "read":
+            raise UserError(f"publication.repo={self.repo}: the token can only read; make one that can write")
+
+
+def publish(config: Publication, out: Path, *, bundle: Bundle, scores: Scores, card: Card) -> Receipt:
+    """Upload everything in one commit; the receipt names it.  Training text is never uploaded.
+
+    Raises:
+        UserError: see :meth:`Publication.preflight`; the upload can be repeated, what was made before is kept.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi, errors
+
+    hub = HfApi()
+    files = {"README.md": card.path / "README.md", "scores.json": scores.path / "scores.json"}
+    files |= {f.name: f for f in (bundle.path / "model").iterdir() if f.name not in files}
+    if (bundle.path / "onnx").is_dir():
+        files["onnx/model.onnx"] = bundle.path / "onnx" / "model.onnx"
+    try:
+        hub.create_repo(config.repo, private=not config.public, exist_ok=True)
+        commit = hub.create_commit(
+            config.repo,
+            operations=[CommitOperationAdd(name, file) for name, file in sorted(files.items())],
+            commit_message="Fine-tuned model",
+        )
+    except (errors.HTTPError, OSError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"publication.repo={config.repo}: the upload failed ({reason}); run the same again: the rest is kept"
+        ) from None
+    say(f"published as {commit.commit_url}")
+    made = Receipt(out)
+    made.write("receipt.json", {"repo": config.repo, "commit": commit.oid, "address": commit.commit_url})
+    return made

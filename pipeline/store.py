@@ -1,0 +1,211 @@
+"""Finished artifacts on disk, found by what they were made from."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.fingerprint import key
+from pipeline.memo import Memo, digest
+
+RECORD = "record.json"
+RESUME = ".resume"  # in a stage's directory: what a killed attempt leaves for the next
+ABANDONED = 7 * 24 * 3600  # seconds after which a killed attempt is no longer worth going on with
+
+
+@dataclass(frozen=True)
+class Record:
+    """How an artifact came to be.  It is written last, so it also says that the artifact is whole."""
+
+    key: str
+    digest: str  # of what is in it, but for its logs: names, sizes and bytes
+    files: dict[str, tuple[int, str]]  # relative name: size in bytes, digest
+    seconds: float
+    made: float  # when, in seconds since 1970
+    dependencies: dict[str, Any]
+
+    @property
+    def stage(self) -> str:
+        name: str = self.dependencies["stage"]
+        return name
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(size for size, _ in self.files.values())
+
+
+class Damaged(Exception):
+    """An entry that is not what its record says, and how."""
+
+
+class Store:
+    """``root/<stage>/<key>/`` holds ``files/`` and ``record.json``; ``root/.scratch/`` what is being made."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.memo = Memo(root / "memo.json")
+        self.scratch = root / ".scratch"
+        self.locks = root / ".locks"
+
+    def find(self, dependencies: Mapping[str, Any], *, verify: bool = False) -> Record | None:
+        """The record of the result of ``dependencies``, if it is all there.
+
+        Every file's size is looked at; its bytes where its times changed since they were, or with ``verify``.
+
+        Raises:
+            Damaged: there is an entry, but it cannot be used.
+        """
+        home = self._home(dependencies["stage"], key(dependencies))
+        if not home.exists():
+            return None
+        record = _load(home)
+        if record is None or record.key != home.name:
+            raise Damaged("its record is missing or damaged")
+        self._check(record, home / "files", verify)
+        return record
+
+    def files(self, record: Record) -> Path:
+        return self._home(record.stage, record.key) / "files"
+
+    def lock(self, dependencies: Mapping[str, Any]) -> Path:
+        """The lock to hold while making the result of ``dependencies``."""
+        return self.locks / f"{key(dependencies)}.lock"
+
+    def make(self, dependencies: Mapping[str, Any], stage: Callable[[Path], object]) -> Record:
+        """Call ``stage`` on a directory, and keep the directory if it returns.  The caller holds the lock.
+
+        The directory is empty but for what a killed attempt at the very same result left in ``.resume``.
+        """
+        name = key(dependencies)
+        scratch = self.scratch / name
+        files = _prepared(scratch / "files")
+        start = time.perf_counter()
+        try:
+            stage(files)
+            seconds = round(time.perf_counter() - start, 3)
+            shutil.rmtree(files / RESUME, ignore_errors=True)
+            listed = _sealed(files)
+            record = Record(name, _total(listed), listed, seconds, time.time(), dict(dependencies))
+            _write_durably(scratch / RECORD, json.dumps(asdict(record), indent=1))
+            self._place(scratch, self._home(record.stage, name))
+        finally:
+            if not (files / RESUME).exists():
+                shutil.rmtree(scratch, ignore_errors=True)
+        for file, (_, known) in listed.items():
+            self.memo.note(self.files(record) / file, known)
+        return record
+
+    def records(self, stage: str = "*") -> Iterator[Record]:
+        """The records that can be read, of one stage or of all."""
+        for home in self.root.glob(f"{stage}/*"):
+            if not home.parent.name.startswith(".") and (record := _load(home)):
+                yield record
+
+    def latest(self, stage: str) -> Record | None:
+        """The newest artifact of a stage, to say what has changed since."""
+        return max(self.records(stage), key=lambda record: record.made, default=None)
+
+    def record(self, stage: str, name: str) -> Record | None:
+        """The record of this key, unchecked."""
+        return _load(self._home(stage, name))
+
+    def remove(self, record: Record) -> None:
+        """Record and files go together: out of sight first, then deleted."""
+        trash = self.scratch / f"removed-{record.key}-{os.getpid()}"
+        trash.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self._home(record.stage, record.key), trash)
+        shutil.rmtree(trash, ignore_errors=True)
+
+    def sweep(self, is_held: Callable[[Path], bool]) -> None:
+        """Delete what dead processes left, but not what a training can go on from."""
+        for scratch in self.scratch.glob("*"):
+            if not is_held(self.locks / f"{scratch.name}.lock"):
+                resume = scratch / "files" / RESUME
+                if not resume.exists() or time.time() - resume.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(scratch, ignore_errors=True)
+
+    def _home(self, stage: str, name: str) -> Path:
+        return self.root / stage / name
+
+    def _check(self, record: Record, files: Path, verify: bool) -> None:
+        for name, (size, known) in record.files.items():
+            file = files / name
+            try:
+                if file.stat().st_size != size:
+                    raise Damaged(f"{name} has {file.stat().st_size:,} bytes instead of {size:,}")
+                if (digest(file) if verify else self.memo.digest(file)) != known:
+                    raise Damaged(f"the content of {name} is not what was recorded")
+            except OSError:
+                raise Damaged(f"{name} is missing or cannot be read") from None
+
+    def _place(self, scratch: Path, home: Path) -> None:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        if home.exists():  # damaged, or made again by force
+            trash = self.scratch / f"replaced-{home.name}-{os.getpid()}"
+            os.replace(home, trash)
+            shutil.rmtree(trash, ignore_errors=True)
+        _flush(scratch)
+        os.replace(scratch, home)
+        _flush(home.parent)
+
+
+def _prepared(files: Path) -> Path:
+    """An empty directory, but for ``.resume``."""
+    files.mkdir(parents=True, exist_ok=True)
+    for left in files.iterdir():
+        if left.is_dir() and left.name != RESUME:
+            shutil.rmtree(left)
+        elif left.name != RESUME:
+            left.unlink()
+    return files
+
+
+def _sealed(files: Path) -> dict[str, tuple[int, str]]:
+    """Flush every file to disk and make it read-only; its size and digest by name."""
+    listed = {}
+    for file in sorted(p for p in files.rglob("*") if p.is_file()):
+        with file.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        file.chmod(0o444)
+        listed[file.relative_to(files).as_posix()] = (file.stat().st_size, digest(file))
+    for folder in [files, *(p for p in files.rglob("*") if p.is_dir())]:
+        _flush(folder)
+    return listed
+
+
+def _total(listed: Mapping[str, tuple[int, str]]) -> str:
+    """One digest for all files but those in ``logs/``, which hold times and so never come out equal."""
+    return key({"code": {}, "files": {name: f for name, f in listed.items() if not name.startswith("logs/")}})
+
+
+def _load(home: Path) -> Record | None:
+    try:
+        fields = json.loads((home / RECORD).read_text(encoding="utf-8"))
+        fields["files"] = {name: (size, known) for name, (size, known) in fields["files"].items()}
+        return Record(**fields)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _write_durably(file: Path, text: str) -> None:
+    with file.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _flush(folder: Path) -> None:
+    """Make the names in a folder outlive a power cut, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""What to fine-tune for: a module a recipe."""
