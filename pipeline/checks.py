@@ -76,10 +76,11 @@ def check_logits(name: str, runtime: Runtime, sample: Sample, tolerance: float) 
         start += size
         found = runtime.run(*sample.split.padded(sample.rows[at], sample.pad))
         wanted = sample.logits[at]
-        largest = max(largest, float(np.abs(found - wanted).max()))
-        if not largest <= tolerance or not np.array_equal(found.argmax(-1), wanted.argmax(-1)):
+        difference = float(np.abs(found - wanted).max())
+        largest = max(largest, difference)
+        if not difference <= tolerance or not np.array_equal(found.argmax(-1), wanted.argmax(-1)):
             raise CheckFailed(
-                f"{name}: does not answer as the model does: logits differ by {largest:.2e} on validation rows, "
+                f"{name}: does not answer as the model does: logits differ by {difference:.2e} on validation rows, "
                 f"where export.tolerance allows {tolerance:.0e}; the export was not kept"
             )
     return {"rows": len(sample.rows), "largest_difference": float(f"{largest:.2e}")}

@@ -22,6 +22,7 @@ from pipeline.progress import listener
 from pipeline.step import Step
 from pipeline.store import Store
 
+SUMMARY = 4  # scores printed at the end, the first of a split; scores.json has all
 UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -80,6 +81,7 @@ def run(
     for name in [*force, *([until] if until else [])]:
         _known(name, steps)
     store, title = Store(home() / ".store"), recipes.title(recipe)
+    _preflight(target, store)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(_width(list(steps.values())))
     listener.set(console)
@@ -150,6 +152,14 @@ def _target(recipe: str, assignments: Sequence[str], file: Path | None, *, newer
     return target, config
 
 
+def _preflight(target: Step, store: Store) -> None:
+    """Let settings that know how make sure, before anything is made, that their step can succeed at all."""
+    if any(hasattr(step.config, "preflight") for step in target.walk()):
+        for step, status in running.plan(target, store, {}):
+            if hasattr(step.config, "preflight") and (status is None or status.record is None):
+                step.config.preflight()
+
+
 def _runs(store: Store) -> Path:
     return store.root / "runs"
 
@@ -179,7 +189,7 @@ def _summary(recipe: str, folder: Path) -> None:
     scores = folder / "scores.json"
     if scores.is_file():
         for split, values in json.loads(scores.read_text(encoding="utf-8")).items():
-            numbers = "  ".join(f"{name} {value:.4f}" for name, value in values.items() if isinstance(value, float))
+            numbers = "  ".join(f"{name} {value:.4f}" for name, value in list(values.items())[:SUMMARY])
             print(f"{split}: {numbers}")
     names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir() if not p.name.startswith("."))
     print(f"{folder}: {', '.join(names)}")

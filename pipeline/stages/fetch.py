@@ -89,7 +89,7 @@ def fetch(config: Checkpoint, out: Path) -> Model:
     if config.folder:
         place, whence = config.folder, "a folder"
     elif packaged := _packaged(config):
-        place, whence = packaged, f"packaged in {PACKAGED[config.model].distribution}"
+        place, whence = packaged, f"the package {PACKAGED[config.model].distribution}"
     else:
         place, whence = _download(config), "the Hub"
     for file in _needed(place):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+HEADLINE = ("accuracy", "f1", "matthews", "baseline_accuracy")  # what people look at first
+
+
 @dataclass(frozen=True)
 class Classification:
     """Learn the ``label`` of a ``text``."""
@@ -93,8 +96,9 @@ def judge(logits: np.ndarray, targets: np.ndarray, labels: list[str]) -> tuple[d
     from pipeline.metrics.intervals import bootstrap
 
     answers = np.asarray(logits).argmax(-1)
-    scores = {name: round(value, 6) for name, value in metrics.scores(answers, targets).items()}
-    scores["baseline_accuracy"] = round(float(np.bincount(targets).max() / len(targets)), 6)
+    found = metrics.scores(answers, targets)
+    found["baseline_accuracy"] = float(np.bincount(targets).max() / len(targets))
+    scores = {name: round(found[name], 6) for name in [*HEADLINE, *(n for n in found if n not in HEADLINE)]}
     details = metrics.details(answers, targets, labels)
     details["intervals"] = {
         name: [round(bound, 6) for bound in bootstrap(statistic, answers, targets)]

@@ -34,7 +34,7 @@ class Progress:
     best_epoch: int = -1
     losses: list[tuple[int, float]] = field(default_factory=list)  # step of all, mean loss since the point before
     pending: list[float] = field(default_factory=list)  # losses since the last point
-    epochs: list[dict[str, float]] = field(default_factory=list)  # validation after each
+    epochs: list[dict[str, float]] = field(default_factory=list)  # validation after each, in full precision
     seconds: float = 0.0
     tokens: int = 0
 
@@ -42,8 +42,8 @@ class Progress:
 def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:
     """Train ``base`` on ``tokens``, and keep the weights of the epoch that validates best.
 
-    ``history.json`` holds the loss curve, the validation after each epoch (in the precision of training),
-    and the validation of the kept weights in full precision.  See :class:`pipeline.backends.Backend`.
+    ``history.json`` holds the loss curve, the validation after each epoch, in full precision whatever
+    that of training, and which epoch's weights were kept.  See :class:`pipeline.backends.Backend`.
     """
     import torch
 
@@ -53,7 +53,7 @@ def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> M
     net = _network(base, labels, config.task.head)
     loop = _Loop(config, net, tokens, out / RESUME)
     loop.run()
-    validation = loop.keep_best()
+    loop.keep_best()
     net.config.problem_type = "single_label_classification"
     net.save_pretrained(out)
     for file in (tokens.path / "tokenizer").iterdir():
@@ -61,7 +61,7 @@ def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> M
     made = Model(out)
     made.write("labels.json", labels)
     made.write("source.json", base.read("source.json"))
-    made.write("history.json", loop.history(validation))
+    made.write("history.json", loop.history())
     if (out / RESUME / "logs").exists():
         shutil.move(out / RESUME / "logs", out / "logs")
     made.write("logs/speed.json", loop.speed())
@@ -122,7 +122,7 @@ class _Loop:
                 self.net.train()
                 self._epoch(board, advance)
                 found = self._validate()
-                state.epochs.append({name: round(value, 6) for name, value in found.items()})
+                state.epochs.append(found)
                 for name, value in found.items():
                     board.add_scalar(f"validation/{name}", value, (state.epoch + 1) * self.steps_an_epoch)
                 numbers = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
@@ -130,24 +130,22 @@ class _Loop:
                 self._remember_if_best(found)
                 state.epoch, state.step = state.epoch + 1, 0
 
-    def keep_best(self) -> dict[str, float]:
-        """Put the best epoch's weights in, with the whole vocabulary; their validation in full precision."""
+    def keep_best(self) -> None:
+        """Put the best epoch's weights in, with the whole vocabulary."""
         if self.progress.best_epoch != self.progress.epoch - 1:
             found = checkpoint.read(self.resume / "best.safetensors")
             assert found is not None, "the best weights are written before they are needed"
             self.net.load_state_dict(found[0])
         self.vocabulary.restore()
-        answers = network.logits(self.net, self.validation, self.pad, BATCH_SIZE)
-        return self.task.monitor(answers, self.validation.labels)
 
-    def history(self, validation: dict[str, float]) -> dict[str, Any]:
+    def history(self) -> dict[str, Any]:
         state = self.progress
         return {
             "steps": self.steps_an_epoch * state.epoch,
             "loss": [{"step": step, "loss": loss} for step, loss in state.losses],
             "epochs": state.epochs,
             "kept_epoch": state.best_epoch + 1,
-            "validation": validation,
+            "validation": state.epochs[state.best_epoch],
         }
 
     def speed(self) -> dict[str, Any]:
@@ -221,10 +219,7 @@ class _Loop:
         return total / whole
 
     def _validate(self) -> dict[str, float]:
-        import torch
-
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            answers = network.logits(self.net, self.validation, self.pad, BATCH_SIZE, renumber=self.vocabulary.renumber)
+        answers = network.logits(self.net, self.validation, self.pad, BATCH_SIZE, renumber=self.vocabulary.renumber)
         return self.task.monitor(answers, self.validation.labels)
 
     def _remember_if_best(self, found: dict[str, float]) -> None:

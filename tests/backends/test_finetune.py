@@ -1,0 +1,179 @@
+"""Training with PyTorch: what is learned, kept, gone on with and refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.artifacts import Model
+from pipeline.backends import Finetuning, Training
+from pipeline.errors import UserError
+from pipeline.tasks.classification import Classification
+from tests.backends.conftest import Made, folder, prepare
+from tests.conftest import ROOT, make_model, surroundings
+
+pytestmark = pytest.mark.slow
+QUICK = {"epochs": 3, "batch_size": 16, "learning_rate": 3e-3, "precision": "fp32"}
+
+
+def train(made: Made, out: Path, **settings: Any) -> Model:
+    from pipeline.backends.pytorch import finetune
+
+    config = Finetuning(Classification(), Training(**{**QUICK, **settings}))
+    return finetune(config, folder(out), base=made.base, tokens=made.tokens)
+
+
+def weights(model: Model) -> bytes:
+    return (model.path / "model.safetensors").read_bytes()
+
+
+def test_training_learns_and_says_how_it_went(made: Made, tmp_path: Path) -> None:
+    history = train(made, tmp_path, epochs=8).read("history.json")
+    assert history["validation"]["accuracy"] > 0.9
+    assert history["steps"] == 8 * 6 == len(history["loss"])
+    assert history["loss"][-1]["loss"] < history["loss"][0]["loss"]
+    assert len(history["epochs"]) == 8
+    assert list((tmp_path / "logs" / "tensorboard").glob("events*"))
+
+
+def test_the_same_settings_give_the_same_weights(made: Made, tmp_path: Path) -> None:
+    assert weights(train(made, tmp_path / "a")) == weights(train(made, tmp_path / "b"))
+
+
+def test_another_seed_gives_other_weights(made: Made, tmp_path: Path) -> None:
+    assert weights(train(made, tmp_path / "a")) != weights(train(made, tmp_path / "b", seed=18))
+
+
+@pytest.mark.parametrize("at", [2, 7, 13])
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(made: Made, tmp_path: Path, at: int) -> None:
+    whole = weights(train(made, tmp_path / "whole"))
+    script = textwrap.dedent(f"""
+        import os, signal
+        from pathlib import Path
+        from pipeline.artifacts import Model, Tokens
+        from pipeline.backends import Finetuning, Training
+        from pipeline.backends.pytorch import checkpoint, finetune
+        from pipeline.tasks.classification import Classification
+
+        count, write = 0, checkpoint.write
+        def counted(file, *rest):
+            global count
+            write(file, *rest)
+            count += file.name == "checkpoint.safetensors"
+            if count == {at}:
+                os.kill(os.getpid(), signal.SIGKILL)
+        checkpoint.write = counted
+        config = Finetuning(Classification(), Training(checkpoint_seconds=0, **{QUICK!r}))
+        finetune(config, Path({str(folder(tmp_path / "killed"))!r}),
+                 base=Model(Path({str(made.base.path)!r})), tokens=Tokens(Path({str(made.tokens.path)!r})))
+    """)
+    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=surroundings(tmp_path), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "model.safetensors").exists()
+    assert weights(train(made, tmp_path / "killed")) == whole
+
+
+def test_a_torn_checkpoint_is_a_fresh_start(made: Made, tmp_path: Path) -> None:
+    whole = weights(train(made, tmp_path / "whole"))
+    torn = folder(tmp_path / "torn" / ".resume") / "checkpoint.safetensors"
+    torn.write_bytes(os.urandom(1000))
+    assert weights(train(made, tmp_path / "torn")) == whole
+
+
+def test_the_best_epoch_is_kept_and_its_numbers_are_those_of_the_saved_model(made: Made, tmp_path: Path) -> None:
+    import numpy as np
+
+    from pipeline.backends import Prediction
+    from pipeline.backends.pytorch import predict
+
+    model = train(made, tmp_path / "model", epochs=6, learning_rate=2e-2)
+    history = model.read("history.json")
+    accuracies = [epoch["accuracy"] for epoch in history["epochs"]]
+    assert history["kept_epoch"] == accuracies.index(max(accuracies)) + 1
+    predictions = predict(Prediction(), folder(tmp_path / "predictions"), model=model, tokens=made.tokens)
+    logits = np.load(predictions.path / "validation.npy")
+    targets = made.corpus.table("validation")["label"].to_numpy()
+    found = Classification().monitor(logits, targets)
+    assert found["accuracy"] == history["validation"]["accuracy"] == max(accuracies)
+    assert found["loss"] == pytest.approx(history["validation"]["loss"], abs=1e-5)
+
+
+def test_patience_stops_a_training_that_gets_no_better(made: Made, tmp_path: Path) -> None:
+    history = train(made, tmp_path, epochs=30, learning_rate=1e-9, patience=2).read("history.json")
+    assert len(history["epochs"]) == 3
+    assert history["kept_epoch"] == 1
+
+
+def test_gradients_of_small_batches_add_up_to_those_of_large_ones(tiny_model: Path, tmp_path: Path) -> None:
+    still = make_model(tmp_path / "still", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    made = prepare(still, tmp_path)
+    one = {"epochs": 1, "batch_size": 96, "max_grad_norm": 0.0}
+    large = train(made, tmp_path / "large", **one)
+    small = train(made, tmp_path / "small", **{**one, "batch_size": 16, "gradient_accumulation_steps": 6})
+    assert small.read("history.json")["loss"][0]["loss"] == pytest.approx(
+        large.read("history.json")["loss"][0]["loss"], abs=1e-5
+    )
+    assert small.read("history.json")["validation"]["loss"] == pytest.approx(
+        large.read("history.json")["validation"]["loss"], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("settings", [{"class_weights": "balanced"}, {"label_smoothing": 0.2}, {"precision": "bf16"}])
+def test_settings_of_the_loss_change_the_training(made: Made, tmp_path: Path, settings: dict[str, Any]) -> None:
+    if "class_weights" in settings:
+        made = prepare(made.base.path, tmp_path / "uneven", rows=95)
+    assert weights(train(made, tmp_path / "a")) != weights(train(made, tmp_path / "b", **settings))
+
+
+def test_a_metric_that_the_task_lacks_is_refused_before_any_work() -> None:
+    with pytest.raises(UserError, match=r"training.metric=acuracy: .* loss, accuracy, f1"):
+        Finetuning(Classification(), Training(metric="acuracy"))
+
+
+def test_words_that_no_training_text_has_keep_their_embeddings(made: Made, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    name = "bert.embeddings.word_embeddings.weight"
+    before = load_file(made.base.path / "model.safetensors")[name.removeprefix("bert.")]
+    after = load_file(train(made, tmp_path).path / "model.safetensors")[name]
+    used = {
+        i for split in ("train", "validation") for row in made.tokens.table(split)["input_ids"].to_pylist() for i in row
+    }
+    same = {i for i in range(len(before)) if (before[i] == after[i]).all()}
+    assert same
+    assert not same & used - {0}
+
+
+@pytest.mark.parametrize("kind", ["roberta", "distilbert", "electra", "albert", "xlm-roberta"])
+def test_other_kinds_of_encoders_train_and_reload(kind: str, tmp_path: Path) -> None:
+    names = (
+        {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64} if kind == "distilbert" else {"embedding_size": 32}
+    )
+    made = prepare(
+        make_model(tmp_path / "model", kind, **(names if kind in ("distilbert", "albert", "electra") else {})), tmp_path
+    )
+    history = train(made, tmp_path / "trained", epochs=20).read("history.json")
+    assert history["validation"]["accuracy"] > 0.8
+
+
+def test_a_head_for_the_same_labels_is_gone_on_with_and_one_for_others_is_not(made: Made, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    first = train(made, tmp_path / "first", epochs=1)
+    still = {"epochs": 1, "learning_rate": 1e-12}
+    same = train(Made(first, made.corpus, made.tokens), tmp_path / "same", **still)
+    config = (first.path / "config.json").read_text(encoding="utf-8")
+    (first.path / "config.json").write_text(
+        config.replace("positive", "spam").replace("negative", "ham"), encoding="utf-8"
+    )
+    other = train(Made(first, made.corpus, made.tokens), tmp_path / "other", **still)
+    heads = [load_file(m.path / "model.safetensors")["classifier.weight"] for m in (first, same, other)]
+    assert abs(heads[0] - heads[1]).max() < 1e-6
+    assert abs(heads[0] - heads[2]).max() > 1e-3
