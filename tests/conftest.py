@@ -62,9 +62,9 @@ def checkout(tmp_path: Path) -> Path:
     return place
 
 
-PRAISE = "lovely warm bright kind crisp clever gentle funny moving fresh".split()
-BLAME = "dull cold broken rude stale clumsy harsh boring flat sour".split()
-THINGS = "film soup room phone train book song coat chair garden".split()
+PRAISE = ["lovely", "warm", "bright", "kind", "crisp", "clever", "gentle", "funny", "moving", "fresh"]
+BLAME = ["dull", "cold", "broken", "rude", "stale", "clumsy", "harsh", "boring", "flat", "sour"]
+THINGS = ["film", "soup", "room", "phone", "train", "book", "song", "coat", "chair", "garden"]
 
 
 def review_rows(count: int, seed: int = 1) -> list[tuple[str, str]]:

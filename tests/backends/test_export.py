@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import checks
 from pipeline.artifacts import Model
-from pipeline.backends import Export, Finetuning, Training
+from pipeline.backends import Export, Finetuning, Training, checks
 from pipeline.backends.batches import Ragged
-from pipeline.checks import Sample, check_labels, check_logits, check_tokenizer
+from pipeline.backends.checks import Sample, check_labels, check_logits, check_tokenizer
 from pipeline.errors import CheckFailed, UserError
 from pipeline.runtimes.onnx import Session
 from pipeline.tasks.classification import Classification

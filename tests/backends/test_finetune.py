@@ -177,3 +177,8 @@ def test_a_head_for_the_same_labels_is_gone_on_with_and_one_for_others_is_not(ma
     heads = [load_file(m.path / "model.safetensors")["classifier.weight"] for m in (first, same, other)]
     assert abs(heads[0] - heads[1]).max() < 1e-6
     assert abs(heads[0] - heads[2]).max() > 1e-3
+
+
+def test_a_training_that_comes_apart_says_what_to_do(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) after \d+ steps; lower training.learning_rate"):
+        train(made, tmp_path, learning_rate=1e30, max_grad_norm=0.0)

@@ -9,9 +9,9 @@ from typing import Any
 from pipeline.artifacts import Bundle, Corpus, Model, Tokens
 from pipeline.backends import Export
 from pipeline.backends.batches import Ragged
+from pipeline.backends.checks import Sample, check_labels, check_logits, check_tokenizer
 from pipeline.backends.pytorch import network
 from pipeline.backends.pytorch.onnx import to_onnx
-from pipeline.checks import Sample, check_labels, check_logits, check_tokenizer
 from pipeline.progress import say, work
 from pipeline.runtimes.onnx import Session
 

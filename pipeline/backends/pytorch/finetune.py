@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model, Tokens
-from pipeline.backends import Finetuning, Training
+from pipeline.backends import Finetuning
 from pipeline.backends.batches import Ragged, shuffled
-from pipeline.backends.pytorch import checkpoint, dropout, network
+from pipeline.backends.pytorch import checkpoint, dropout, network, optimization
 from pipeline.backends.pytorch.vocabulary import Vocabulary
 from pipeline.backends.schedule import linear
+from pipeline.errors import UserError
 from pipeline.progress import say, work
 
 if TYPE_CHECKING:
@@ -103,12 +105,13 @@ class _Loop:
         net.to(self.device)
         if self.device.type == "cpu":
             dropout.use(net)
-        self.bf16 = _bf16(self.training.precision, self.device)
-        self.optimizer = _optimizer(net, self.training)
+        self.bf16 = optimization.bf16(self.training.precision, self.device)
+        self.optimizer = optimization.adamw(net, self.training)
         batches = -(-len(self.train) // self.training.batch_size)
         self.steps_an_epoch = -(-batches // self.training.gradient_accumulation_steps)
         self.steps = self.steps_an_epoch * self.training.epochs
-        self.weights = _class_weights(self.training, self.train.labels, len(tokens.read("labels.json"))).to(self.device)
+        labels = len(tokens.read("labels.json"))
+        self.weights = optimization.class_weights(self.training, self.train.labels, labels).to(self.device)
         self.progress = Progress()
         self.saved = time.monotonic()
 
@@ -176,7 +179,7 @@ class _Loop:
             begun = time.monotonic()
             group, number = groups[state.step], state.epoch * self.steps_an_epoch + state.step
             rate = training.learning_rate * linear(number, self.steps, training.warmup_ratio)
-            state.pending.append(self._step(group, rate))
+            state.pending.append(_finite(self._step(group, rate), number))
             if (number + 1) % every == 0 or number + 1 == self.steps:
                 mean = sum(state.pending) / len(state.pending)
                 state.losses.append((number + 1, round(mean, 6)))
@@ -256,36 +259,10 @@ class _Loop:
         return SummaryWriter(str(self.resume / "logs" / "tensorboard"), purge_step=done + 1)
 
 
-def _bf16(precision: str, device: Any) -> bool:
-    """Whether to multiply in bfloat16: where it is wanted, or where it is fast."""
-    import torch
-
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capable: dict[str, Any] = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return bool(capable.get("avx512_bf16") or capable.get("amx_bf16"))
-
-
-def _optimizer(net: Any, training: Training) -> Any:
-    """AdamW (Loshchilov & Hutter 2019), in one kernel; no decay on biases and norms."""
-    import torch
-
-    parameters = [p for p in net.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": training.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
-
-
-def _class_weights(training: Training, labels: np.ndarray, count: int) -> Any:
-    """A factor for each label: 1, or rows / (labels × rows of the label), as scikit-learn's "balanced"."""
-    import numpy as np
-    import torch
-
-    if training.class_weights == "none":
-        return torch.ones(count)
-    rows = np.bincount(labels, minlength=count)
-    return torch.from_numpy(len(labels) / (count * np.maximum(rows, 1))).float()
+def _finite(loss: float, step: int) -> float:
+    """The loss, unless the training has come apart."""
+    if not math.isfinite(loss):
+        raise UserError(
+            f"training: the loss is {loss} after {step} steps; lower training.learning_rate, or use training.precision=fp32"
+        )
+    return loss

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.checks import Sample
+from pipeline.backends.checks import Sample
 
 if TYPE_CHECKING:
     import torch

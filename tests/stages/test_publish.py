@@ -1,0 +1,160 @@
+"""Publishing: what can be known to fail is said before anything is made, and no token is ever shown or kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.stages.publish import Publication
+from tests.conftest import ROOT, Cli, quick, read_json, surroundings
+from tests.stages.conftest import assert_refused, put, refusing
+from tests.stages.server import Hub
+
+TOKEN = "hf_averysecretTokenThatMustNotBeSeen"
+STAGES = ("fetch", "collect", "tokenize", "finetune", "predict", "evaluate", "export", "card", "publish")
+
+
+def person(role: str = "write", *groups: str) -> dict[str, Any]:
+    """What the Hub says of whose token it is."""
+    orgs = [{"name": name, "roleInOrg": "write"} for name in groups]
+    return {"type": "user", "name": "me", "orgs": orgs, "auth": {"type": "access_token", "accessToken": {"role": role}}}
+
+
+FAILURES: dict[str, tuple[dict[str, Any], dict[str, str], str, list[str]]] = {
+    # how the Hub is, the environment, the repository, what has to be said
+    "no token": ({}, {}, "me/model", ["not logged in to the Hub", "`hf auth login`, or set HF_TOKEN"]),
+    "an unknown token": ({}, {"HF_TOKEN": TOKEN}, "me/model", ["does not accept the token; make a new one"]),
+    "a token that can only read": (
+        {"people": {TOKEN: person("read")}}, {"HF_TOKEN": TOKEN}, "me/model", ["can only read; make one that can write"],
+    ),
+    "another owner": (
+        {"people": {TOKEN: person("write", "team")}}, {"HF_TOKEN": TOKEN}, "you/model",
+        ["the token is me's, who cannot write to you", "it can to me, team"],
+    ),
+    "a Hub in trouble": ({"broken": 418}, {"HF_TOKEN": TOKEN}, "me/model", ["the Hub answers 418; try later"]),
+    "a Hub out of reach": (
+        {}, {"HF_TOKEN": TOKEN, "HF_ENDPOINT": "http://127.0.0.1:1"}, "me/model", ["cannot be reached (ConnectError)", "try later"],
+    ),
+    "no network by choice": (
+        {}, {"HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1"}, "me/model", ["HF_HUB_OFFLINE"],
+    ),
+}  # fmt: skip
+
+
+def assert_token_unseen(done: subprocess.CompletedProcess[str], home: Path) -> None:
+    assert TOKEN not in done.stdout + done.stderr
+    assert [file for file in home.rglob("*") if file.is_file() and TOKEN.encode() in file.read_bytes()] == []
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_what_must_fail_at_the_end_fails_before_anything_is_made(
+    online: Cli, hub: Hub, home: Path, reviews: Path, tiny_model: Path, case: str
+) -> None:
+    state, environment, repo, said = FAILURES[case]
+    vars(hub).update(state)
+    settings = quick(reviews, tiny_model, f"publication.repo={repo}")
+    done = online("run", "sentiment", *settings, **environment)
+    assert_refused(done, f"publication.repo={repo}: ", *said)
+    assert "making" not in done.stdout
+    assert [stage for stage in STAGES if (home / ".store" / stage).exists()] == []
+    assert not (home / "results").exists()
+    assert_token_unseen(done, home)
+
+
+def test_the_token_of_a_login_on_disk_is_used_and_not_shown(
+    online: Cli, hub: Hub, home: Path, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    hub.people[TOKEN] = person("read")
+    put(tmp_path / "hf" / "token", TOKEN)
+    done = online("run", "sentiment", *quick(reviews, tiny_model, "publication.repo=me/model"))
+    assert_refused(done, "the token can only read")
+    assert_token_unseen(done, home)
+
+
+def test_a_run_that_publishes_nothing_asks_the_hub_nothing(
+    online: Cli, hub: Hub, reviews: Path, tiny_model: Path
+) -> None:
+    done = online("run", "sentiment", *quick(reviews, tiny_model), "--until", "collect", HF_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("repo", ["model", "a/b/c", "/model", "me/", "./model", "me/my model"])
+def test_a_repository_has_an_owner_and_a_name(repo: str) -> None:
+    with refusing(f"repo={repo}: expected owner/name"):
+        Publication(repo)
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_a_push_to_nowhere_is_refused_with_the_whole_command() -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in ("REPO", "MAKEFLAGS", "MAKELEVEL")}
+    command = ["make", "--old-file", ".venv/ready", "push", "RECIPE=sentiment"]
+    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "error: REPO is missing: make push RECIPE=sentiment REPO=owner/name" in done.stderr
+
+
+PUBLISH = """
+import sys
+from pathlib import Path
+from pipeline.artifacts import Bundle, Card, Scores
+from pipeline.errors import UserError
+from pipeline.stages.publish import Publication, publish
+at = Path(sys.argv[1])
+try:
+    publish(Publication("me/model"), at / "out", bundle=Bundle(at), scores=Scores(at), card=Card(at))
+except UserError as error:
+    sys.exit(f"error: {error}")
+"""
+
+
+@pytest.fixture
+def upload(hub: Hub, home: Path, tmp_path: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
+    """Calls the stage alone on small files."""
+    for name in ("README.md", "scores.json", "model/model.safetensors", "model/config.json", "model/README.md",
+                 "onnx/model.onnx", "predictions/test.jsonl"):  # fmt: skip
+        put(tmp_path / "made" / name, f"content of {name}")
+    (tmp_path / "made" / "out").mkdir()
+    environment = surroundings(home, **hub.environment(tmp_path / "hf"), HF_TOKEN=TOKEN)
+    command = [sys.executable, "-c", PUBLISH, str(tmp_path / "made")]
+    return lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_everything_goes_up_in_one_commit_and_the_receipt_names_it(
+    upload: Callable[[], subprocess.CompletedProcess[str]], hub: Hub, tmp_path: Path
+) -> None:
+    hub.people[TOKEN] = person()
+    done = upload()
+    assert done.returncode == 0, done.stderr
+    (commit,) = hub.commits
+    header = commit.pop("header")
+    assert header["summary"] == "Fine-tuned model"
+    sent = {name: b64decode(value["content"]).decode() for name, value in commit.items()}
+    names = ["README.md", "model.safetensors", "config.json", "onnx/model.onnx", "scores.json"]
+    places = ["README.md", "model/model.safetensors", "model/config.json", "onnx/model.onnx", "scores.json"]
+    assert sent == {name: f"content of {place}" for name, place in zip(names, places, strict=True)}
+    receipt = read_json(tmp_path / "made" / "out" / "receipt.json")
+    assert receipt == {"repo": "me/model", "commit": "c" * 40, "address": f"{hub.url}/commit"}
+
+
+@pytest.mark.parametrize("failure", ["full", "unknown token"])
+def test_an_upload_that_fails_can_be_repeated(
+    upload: Callable[[], subprocess.CompletedProcess[str]], hub: Hub, tmp_path: Path, failure: str
+) -> None:
+    hub.people = {} if failure == "unknown token" else {TOKEN: person()}
+    hub.full = failure == "full"
+    done = upload()
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: publication.repo=me/model: the upload failed (")
+    assert "run the same again: the rest is kept" in done.stderr
+    assert "storage limit" in done.stderr or failure != "full"
+    assert TOKEN not in done.stdout + done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "made" / "out" / "receipt.json").exists()
