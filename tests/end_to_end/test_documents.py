@@ -1,0 +1,71 @@
+"""What the documents show works as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Cli, quick, surroundings
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(cli: Cli, home: Path, reviews: Path, tiny_model: Path, tmp_path: Path) -> None:
+    assert cli("run", "sentiment", *quick(reviews, tiny_model, "export.formats=safetensors")).returncode == 0
+    shutil.copytree(home / "results", tmp_path / "results")
+    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    stages, loading = blocks("README.md", "python")
+    for script in (stages, loading):
+        found = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=surroundings(home, PYTHONPATH=str(ROOT)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == 0, found.stderr
+        assert "accuracy" in found.stdout or "score" in found.stdout
+
+
+def test_the_recipe_of_the_documents_runs(cli: Cli, home: Path, tmp_path: Path) -> None:
+    (recipe,) = [block for block in blocks("docs/recipes.md", "python") if "def plan" in block]
+    file = tmp_path / "shout.py"
+    file.write_text(recipe, encoding="utf-8")
+    done = cli("run", str(file), "shouting.marks=3")
+    assert done.returncode == 0, done.stderr
+    assert (home / "results" / "shout" / "text.txt").read_text(encoding="utf-8") == "NEVER THE SAME WORK TWICE!!!"
+
+
+def test_every_setting_that_the_documents_name_exists(cli: Cli) -> None:
+    known = set(re.findall(r"^\W*([\w.]+)=", cli("show", "sentiment").stdout, re.MULTILINE))
+    texts = " ".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/architecture.md"))
+    groups = {path.partition(".")[0] for path in known if "." in path}
+    named = {path for path in re.findall(r"\b([a-z]+\.[a-z_]+)=", texts) if path.partition(".")[0] in groups}
+    assert named and named <= known
+
+
+def test_every_make_target_that_the_readme_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"))):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_setting_says_what_it_is_for(cli: Cli) -> None:
+    lines = cli("show", "sentiment").stdout.splitlines()
+    assert all(len(line.split(None, 2)) >= 2 and len(line) > 46 for line in lines), lines
+
+
+def test_the_command_line_explains_itself(cli: Cli) -> None:
+    for arguments in ([], ["run"], ["clean"], ["why"]):
+        done = cli(*arguments, "--help")
+        assert done.returncode == 0 and "usage: python -m pipeline" in done.stdout
