@@ -114,6 +114,38 @@ def toy(recipe: Callable[[str], Recipe]) -> Recipe:
     return recipe("toy")
 
 
+def toy_runs(home: Path, *settings: str) -> Path:
+    """A home in which the toy was run with each setting."""
+    for setting in settings:
+        command = [sys.executable, "-m", "pipeline", "run", RESOURCES / "toy" / "toy.py", setting]
+        subprocess.run(command, cwd=ROOT, env=surroundings(home), check=True, capture_output=True)
+    return home
+
+
+@pytest.fixture(scope="session")
+def toy_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_runs(tmp_path_factory.mktemp("made"), "writing.text=a")
+
+
+@pytest.fixture(scope="session")
+def used_toy_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_runs(tmp_path_factory.mktemp("used"), "writing.text=x", "writing.text=y", "writing.text=a")
+
+
+@pytest.fixture
+def made(toy: Recipe, toy_home: Path) -> Recipe:
+    """The toy, all its results made: those of another place, which are found wherever they are."""
+    shutil.copytree(toy_home, toy.home, dirs_exist_ok=True)
+    return toy
+
+
+@pytest.fixture
+def used(toy: Recipe, used_toy_home: Path) -> Recipe:
+    """The toy after runs with three settings, the last being the defaults."""
+    shutil.copytree(used_toy_home, toy.home, dirs_exist_ok=True)
+    return toy
+
+
 @pytest.fixture
 def trouble(recipe: Callable[[str], Recipe]) -> Recipe:
     """mine → smelt → cast; what smelt does, the environment variable TROUBLE says."""

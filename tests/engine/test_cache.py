@@ -17,13 +17,6 @@ from tests.engine.conftest import Recipe, edit, reasons
 EVERYTHING = {"write", "double", "count", "report"}
 
 
-@pytest.fixture
-def made(toy: Recipe) -> Recipe:
-    """The toy, all its results made."""
-    assert toy.run().keys() == EVERYTHING
-    return toy
-
-
 def test_a_second_run_finds_everything(made: Recipe) -> None:
     assert made.run() == {}
 
@@ -166,7 +159,9 @@ def test_a_moved_folder_finds_its_results(made: Recipe, tmp_path: Path) -> None:
 def test_a_moved_store_keeps_its_results(made: Recipe, tmp_path: Path, cli: Cli) -> None:
     home = made.home.rename(tmp_path / "new home")
     assert reasons(cli("run", made.file, PIPELINE_HOME=str(home))) == {}
-    assert reasons(cli("run", made.file, PIPELINE_HOME=str(home), LC_ALL="C", PYTHONHASHSEED="7", TZ="Asia/Tokyo")) == {}
+    assert (
+        reasons(cli("run", made.file, PIPELINE_HOME=str(home), LC_ALL="C", PYTHONHASHSEED="7", TZ="Asia/Tokyo")) == {}
+    )
 
 
 def test_an_import_that_means_something_else_is_noticed(made: Recipe) -> None:

@@ -208,7 +208,9 @@ def test_a_settings_file_that_is_not_toml_is_named(tmp_path: Path, content: byte
 
 def test_what_is_written_can_be_read_back() -> None:
     config = override(Config(), ["bold=true", "sizes=7,8", "training.optimizer.decay=0.1", "text=x"])
-    again = override(Config(), [f"{path}={written(value)}" for path, value in settings(config) if path not in ("odd", "level")])
+    again = override(
+        Config(), [f"{path}={written(value)}" for path, value in settings(config) if path not in ("odd", "level")]
+    )
     assert again == config
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -108,9 +107,9 @@ def test_a_folder_counts_by_the_names_and_content_in_it(of: Key, tree: Path) -> 
     before = of(tree)
     assert of(tree.rename(tree.with_name("moved"))) == before
     tree.with_name("moved").rename(tree)
-    os.rename(tree / "a.txt", tree / "c.txt")
+    (tree / "a.txt").rename(tree / "c.txt")
     assert of(tree) != before
-    os.rename(tree / "c.txt", tree / "a.txt")
+    (tree / "c.txt").rename(tree / "a.txt")
     assert of(tree) == before
     (tree / "deep" / "b.txt").write_text("TWO", encoding="utf-8")
     assert of(tree) != before
@@ -118,7 +117,7 @@ def test_a_folder_counts_by_the_names_and_content_in_it(of: Key, tree: Path) -> 
 
 def test_a_file_moved_into_a_subfolder_changes_a_folder(of: Key, tree: Path) -> None:
     before = of(tree)
-    os.rename(tree / "a.txt", tree / "deep" / "a.txt")
+    (tree / "a.txt").rename(tree / "deep" / "a.txt")
     assert of(tree) != before
 
 

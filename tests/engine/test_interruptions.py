@@ -35,8 +35,7 @@ def test_what_a_killed_stage_left_to_resume_from_reaches_the_next_attempt(
     end(background.into_the_stage("run", trouble.file, trouble="resume wait"), signal.SIGKILL)
     assert trouble.run(TROUBLE="resume").keys() == {"smelt", "cast"}
     assert smelted(trouble) == "ore, before=True"
-    assert not (trouble.entry("smelt") / "files" / ".resume").exists()
-    assert not (trouble.entry("smelt") / "files" / "half.txt").read_text(encoding="utf-8") == ""
+    assert {file.name for file in (trouble.entry("smelt") / "files").iterdir()} == {"piece.txt"}
     assert list((trouble.store / ".scratch").iterdir()) == []
 
 
@@ -101,7 +100,9 @@ def test_a_stage_that_raises_can_be_gone_on_with(trouble: Recipe) -> None:
 
 def test_a_full_disk_is_told_in_a_line(trouble: Recipe) -> None:
     done = trouble.call("run", TROUBLE="full")
-    refused(done, "no space left on the disk (", "slag", "`python -m pipeline clean --dry-run` lists what can go", code=1)
+    refused(
+        done, "no space left on the disk (", "slag", "`python -m pipeline clean --dry-run` lists what can go", code=1
+    )
     assert len(done.stderr.splitlines()) == 1
     assert trouble.run().keys() == {"smelt", "cast"}
 

@@ -15,7 +15,9 @@ PLAN = "from toy import Config, plan\n"
 
 def test_list_names_every_recipe_with_its_first_line(cli: Cli) -> None:
     lines = well(cli("list")).stdout.splitlines()
-    assert any(line.split(maxsplit=1) == ["sentiment", "Sentiment: does a review praise or complain?"] for line in lines)
+    assert any(
+        line.split(maxsplit=1) == ["sentiment", "Sentiment: does a review praise or complain?"] for line in lines
+    )
 
 
 def test_a_new_file_in_recipes_is_listed_without_being_run(cli: Cli, checkout: Path) -> None:
@@ -35,7 +37,9 @@ def test_a_recipe_that_cannot_be_parsed_does_not_hide_the_others(cli: Cli, check
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest(cli: Cli) -> None:
-    refused(cli("run", "sentimant"), "no recipe 'sentimant'; did you mean 'sentiment'? (or give the path of a .py file)")
+    refused(
+        cli("run", "sentimant"), "no recipe 'sentimant'; did you mean 'sentiment'? (or give the path of a .py file)"
+    )
 
 
 def test_an_unknown_recipe_like_no_other_is_refused_with_all_there_are(cli: Cli) -> None:

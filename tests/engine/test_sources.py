@@ -54,13 +54,17 @@ def test_relative_imports_are_followed(code: Code) -> None:
 
 
 def test_import_as_is_followed(code: Code) -> None:
-    code.write(stage="import pkg.helper as h\n\ndef run():\n    return h.used()\n", pkg____init__="", pkg__helper=HELPER)
+    code.write(
+        stage="import pkg.helper as h\n\ndef run():\n    return h.used()\n", pkg____init__="", pkg__helper=HELPER
+    )
     assert code.notices("pkg/helper.py", "return 1", "return 10")
     assert not code.notices("pkg/helper.py", "return 2", "return 20")
 
 
 def test_a_dotted_import_is_followed(code: Code) -> None:
-    code.write(stage="import pkg.helper\n\ndef run():\n    return pkg.helper.used()\n", pkg____init__="", pkg__helper=HELPER)
+    code.write(
+        stage="import pkg.helper\n\ndef run():\n    return pkg.helper.used()\n", pkg____init__="", pkg__helper=HELPER
+    )
     assert code.notices("pkg/helper.py", "return 1", "return 10")
 
 
@@ -72,7 +76,9 @@ def test_a_name_that_a_package_hands_on_is_followed(code: Code) -> None:
 
 
 def test_star_imports_are_followed(code: Code) -> None:
-    code.write(stage="from helper import *\n\ndef run():\n    return used()\n", helper="from far import *\n", far=HELPER)
+    code.write(
+        stage="from helper import *\n\ndef run():\n    return used()\n", helper="from far import *\n", far=HELPER
+    )
     assert code.notices("far.py", "return 1", "return 10")
 
 

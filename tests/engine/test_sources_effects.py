@@ -18,7 +18,9 @@ def test_effects_of_an_imported_module_count_though_nothing_of_it_is_used(code: 
 
 
 def test_what_effects_use_counts(code: Code) -> None:
-    code.write(stage="import helper" + RUN, helper="from far import patch\npatch()\n", far="def patch():\n    return 5\n")
+    code.write(
+        stage="import helper" + RUN, helper="from far import patch\npatch()\n", far="def patch():\n    return 5\n"
+    )
     assert code.notices("far.py", "return 5", "return 6")
 
 
@@ -35,7 +37,9 @@ def test_effects_of_a_module_imported_by_its_dotted_name_count(code: Code) -> No
 
 
 def test_effects_of_each_of_two_modules_of_one_package_count(code: Code) -> None:
-    code.write(stage="import pkg.one\nimport pkg.two" + RUN, pkg____init__="", pkg__one="print(1)\n", pkg__two="print(2)\n")
+    code.write(
+        stage="import pkg.one\nimport pkg.two" + RUN, pkg____init__="", pkg__one="print(1)\n", pkg__two="print(2)\n"
+    )
     assert code.notices("pkg/one.py", "1", "10")
     assert code.notices("pkg/two.py", "2", "20")
 

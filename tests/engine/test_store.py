@@ -15,15 +15,9 @@ from pipeline import locks
 from pipeline.memo import digest
 from pipeline.store import RECORD, Store
 from tests.conftest import read_json
-from tests.engine.conftest import Recipe, refused
+from tests.engine.conftest import Recipe
 
 Damage = Callable[[Path], object]
-
-
-@pytest.fixture
-def made(toy: Recipe) -> Recipe:
-    toy.run()
-    return toy
 
 
 def rewrite(file: Path, content: bytes) -> None:
@@ -87,7 +81,7 @@ def test_a_damaged_record_of_another_result_does_no_harm(made: Recipe) -> None:
         if record["dependencies"]["settings"]["text"] == "b":
             file.write_text(json.dumps({**record, "made": None, "dependencies": None}), encoding="utf-8")
     assert set(made.run("writing.text=c")) >= {"write"}
-    assert made.call("clean").returncode == 0
+    assert made.cli("clean").returncode == 0
 
 
 def test_a_damaged_entry_in_the_middle_does_not_remake_what_follows(made: Recipe) -> None:
@@ -112,13 +106,7 @@ def test_verify_reads_every_byte_of_what_is_found(made: Recipe) -> None:
     assert made.run() == {}  # that is what --verify is for
     assert made.run("--verify") == {"write": "damaged: the content of text.txt is not what was recorded"}
     assert b"aonE" not in file.read_bytes()
-
-
-def test_after_verifying_a_plain_run_finds_the_mended_result(made: Recipe) -> None:
-    fool_the_memory(made)
-    made.run("--verify")
-    assert made.run("--verify") == {}
-    assert b"aonE" not in (made.results / "text.txt").read_bytes()
+    assert made.run() == made.run("--verify") == {}
 
 
 def test_a_lost_memory_loses_no_result(made: Recipe) -> None:
@@ -174,12 +162,12 @@ def test_a_stage_may_write_folders_and_empty_files(toy: Recipe) -> None:
 
 def test_a_stage_may_copy_its_input_read_only_as_it_is(toy: Recipe) -> None:
     """Also where nobody is almighty: root's power to write to read-only files is taken away."""
-    toy.edit("from pathlib import Path", "import ctypes\nimport os\nimport shutil\nfrom pathlib import Path")
+    toy.edit("from pathlib import Path", "import shutil\nfrom pathlib import Path")
     toy.edit("    lines = (written.path", "    shutil.copytree(written.path, out / 'copy')\n    lines = (written.path")
     drop = toy.file.parent / "sitecustomize.py"
     drop.write_text(
         "import ctypes, os, sys\n"
-        "if hasattr(os, 'geteuid') and os.geteuid() == 0 and 'DROPPED' not in os.environ:\n"
+        "if sys.platform == 'linux' and os.geteuid() == 0 and 'DROPPED' not in os.environ:\n"
         "    os.environ['DROPPED'] = '1'\n"
         "    ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)\n"  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE: holds from the next program on
         "    os.execv(sys.executable, sys.orig_argv)\n",
@@ -195,8 +183,3 @@ def test_a_half_made_entry_is_not_seen(made: Recipe) -> None:
     os.replace(entry, half)  # as if killed after the record was written, before the entry was put in its place
     assert made.run().keys() == {"count"}
     assert made.entry("count") == entry
-
-
-def test_a_store_that_cannot_be_written_is_no_riddle(toy: Recipe) -> None:
-    toy.store.write_text("", encoding="utf-8")
-    refused(toy.call("run"), str(toy.store), code=1)

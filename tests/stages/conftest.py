@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,3 +128,9 @@ def online(cli: Cli, hub: Hub, tmp_path: Path) -> Cli:
         return cli(*arguments, **{**hub.environment(tmp_path / "hf"), **environment})
 
     return call
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy of the small model, to spoil."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "a model"))

@@ -51,6 +51,7 @@ class Hub:
         self.commits: list[dict[str, Any]] = []
         self.broken = 0  # a status to answer everything with
         self.full = False  # take no uploads
+        self.card_error = ""  # what is wrong with the head of a README.md
 
     def __enter__(self) -> Self:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -139,16 +140,20 @@ class Hub:
         self._who(token)
         if self.full:
             raise Refusal(403, message="Private repository storage limit reached")
+        if path == "/api/validate-yaml":
+            if self.card_error:
+                raise Refusal(400, message=self.card_error)
+            return {"errors": [], "warnings": []}
         if path == "/api/repos/create":
             asked = json.loads(body)
             return {"url": f"{self.url}/{asked['organization']}/{asked['name']}"}
         if path.endswith("/preupload/main"):
-            files = [{"path": f["path"], "uploadMode": "regular"} for f in json.loads(body)["files"]]
-            return {"files": files}
+            regular = {"uploadMode": "regular", "shouldIgnore": False}
+            return {"files": [{"path": file["path"], **regular} for file in json.loads(body)["files"]]}
         if path.endswith("/commit/main"):
             lines = [json.loads(line) for line in body.splitlines()]
             self.commits.append({line["value"].get("path", "header"): line["value"] for line in lines})
-            return {"commitUrl": f"{self.url}/commit", "commitOid": "c" * 40, "success": True}
+            return {"commitUrl": f"{self.url}/me/model/commit/{'c' * 40}", "commitOid": "c" * 40, "success": True}
         raise Refusal(501)
 
 
@@ -184,7 +189,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 content, headers = hub.answer(self.command, path, token, body)
                 status = 200
             except Refusal as refusal:
-                status, (content, headers) = refusal.status, _json({"error": refusal.message})
+                status, (content, headers) = refusal.status, _json({"errors": [{"message": refusal.message}]})
                 named = {"X-Error-Code": refusal.code, "X-Error-Message": refusal.message}
                 headers |= {name: text for name, text in named.items() if text}
             self.send_response(status)

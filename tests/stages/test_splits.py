@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from pipeline.corpora.rows import Row
+from pipeline.corpora.survey import Part, describe, divide
+from pipeline.stages.collect import Source
 from tests.conftest import review_rows, write_csv
 from tests.stages.conftest import Gather, everything, pairs, put, refusing, texts
 
@@ -155,8 +159,6 @@ BAD_SETTINGS = [
 
 @pytest.mark.parametrize(("settings", "said"), BAD_SETTINGS)
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], said: str) -> None:
-    from pipeline.stages.collect import Source
-
     with refusing(said):
         Source(**{"source": "data.csv", **settings})
 
@@ -180,3 +182,14 @@ def test_too_few_rows_for_the_share_are_not_answered_with_that_very_share(tmp_pa
     gather(source, validation=0.3)
     with pytest.raises(ValueError, match=r"^(?!.*such as 0\.1)"):
         gather(source, validation=0.1)
+
+
+def test_a_survey_keeps_few_bytes_of_a_row() -> None:
+    part, count = Part(), 40_000
+    part.see(Row(n, Path("data.csv"), n, f"text {n}", "xy"[n % 2]) for n in range(1, count + 1))
+    tracemalloc.start()
+    dealt = divide(part, [("validation", 0.1), ("test", 0.1)], seed=17)
+    describe({split: (part, found) for split, found in dealt.items()}, ["x", "y"])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most / count < 100

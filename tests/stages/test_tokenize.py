@@ -16,7 +16,7 @@ from pipeline.artifacts import Corpus, Model, Tokens
 from pipeline.stages.fetch import Checkpoint, fetch
 from pipeline.stages.tokenize import BATCH, Tokenization, tokenize
 from pipeline.tasks.classification import Classification
-from tests.conftest import review_rows, write_csv
+from tests.conftest import make_model, review_rows, write_csv
 from tests.stages.conftest import Gather, Notebook, put, refusing, texts
 from tests.stages.test_fetch import MINILM, packaged
 
@@ -191,12 +191,35 @@ def test_the_positions_of_the_model_are_the_limit_where_its_tokenizer_knows_none
         encode(base, corpus, 81)
 
 
+def test_a_model_that_counts_positions_from_behind_its_padding_takes_fewer(
+    encode: Encode, tmp_path: Path, corpus: Corpus, new_folder: NewFolder
+) -> None:
+    folder = make_model(tmp_path / "roberta", "roberta", pad_token_id=1)
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    put(folder / "tokenizer_config.json", json.dumps({**config, "model_max_length": 10**30}))
+    base = fetch(Checkpoint(str(folder)), new_folder())
+    assert encode(base, corpus, 78).splits()
+    with refusing("max_length=79", "3 to 78 tokens"):
+        encode(base, corpus, 79)
+
+
 def test_a_model_without_a_known_limit_takes_any_length(
     encode: Encode, base: Model, corpus: Corpus, spoil: Callable[..., None]
 ) -> None:
     spoil("tokenizer_config.json", {"model_max_length": None})
     spoil("config.json", {"max_position_embeddings": None, "model_type": "t5"})
     assert encode(base, corpus, 1_000).read("tokens.json")["max_length"] == 1_000
+
+
+def test_a_model_with_nothing_but_a_vocabulary_is_encoded_by_its_class(
+    encode: Encode, base: Model, corpus: Corpus
+) -> None:
+    numbers = AutoTokenizer.from_pretrained(base.path).get_vocab()
+    put(base.path / "vocab.txt", "".join(f"{word}\n" for word in sorted(numbers, key=numbers.__getitem__)))
+    (base.path / "tokenizer.json").unlink()
+    base.write("tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 64})
+    tokens = encode(base, corpus)
+    assert ids(tokens) == expected(base.path, corpus, 64) == expected(tokens.path / "tokenizer", corpus, 64)
 
 
 def test_a_model_without_a_fast_tokenizer_is_refused(encode: Encode, base: Model, corpus: Corpus) -> None:

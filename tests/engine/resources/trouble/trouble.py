@@ -36,13 +36,13 @@ def mine(config: Config, out: Path) -> Piece:
 
 
 def smelt(config: Config, out: Path, *, ore: Piece) -> Piece:
-    (out / "half.txt").write_text("half done", encoding="utf-8")
     before = (out / ".resume" / "state.txt").exists()
     trouble, signals = os.environ.get("TROUBLE", ""), Path(os.environ.get("SIGNALS", "."))
     if "resume" in trouble:
         (out / ".resume").mkdir(exist_ok=True)
         (out / ".resume" / "state.txt").write_text("half way", encoding="utf-8")
     if "wait" in trouble:
+        (out / "half.txt").write_text("half done", encoding="utf-8")
         (signals / f"{os.getpid()}.started").touch()
         while not (signals / "go").exists():
             time.sleep(0.01)
