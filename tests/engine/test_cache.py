@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli, read_json, surroundings
-from tests.engine.conftest import Recipe, edit, reasons
+from tests.engine.conftest import Recipe, edit, reasons, refused
 
 EVERYTHING = {"write", "double", "count", "report"}
 
@@ -104,6 +104,16 @@ def test_a_row_more_in_an_input_file_is_noticed(made: Recipe) -> None:
         file.write("four\n")
     assert made.run()["write"] == "file: other content"
     assert read_json(made.results / "count.json") == 8
+
+
+def test_a_file_that_changes_while_it_is_read_gives_no_result(made: Recipe) -> None:
+    made.edit(
+        "    return _text(out, [config", "    config.file.write_text(lines[0] + '!')\n    return _text(out, [config"
+    )
+    refused(
+        made.call("run"), "write: what it reads changed while it was read (file: other content); run the same again"
+    )
+    assert len(list((made.store / "write").iterdir())) == 1
 
 
 def test_a_touched_file_with_the_same_content_keeps_every_result(made: Recipe) -> None:

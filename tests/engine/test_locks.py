@@ -12,18 +12,23 @@ from pipeline import locks
 from tests.engine.conftest import until
 
 
+def free(file: Path) -> bool:
+    with locks.held_if_free(file) as held:
+        return held
+
+
 def test_a_free_lock_is_taken_without_a_word(tmp_path: Path) -> None:
     told: list[str] = []
     with locks.held(tmp_path / "deep" / "a.lock", told.append):
-        assert locks.is_held(tmp_path / "deep" / "a.lock")
-    assert not locks.is_held(tmp_path / "deep" / "a.lock")
+        assert not free(tmp_path / "deep" / "a.lock")
+    assert free(tmp_path / "deep" / "a.lock")
     assert told == []
 
 
 def test_a_lock_is_let_go_when_its_work_fails(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), locks.held(tmp_path / "a.lock"):
         raise RuntimeError
-    assert not locks.is_held(tmp_path / "a.lock")
+    assert free(tmp_path / "a.lock")
 
 
 def test_who_waits_is_told_once_who_holds_the_lock(tmp_path: Path) -> None:
@@ -41,6 +46,13 @@ def test_who_waits_is_told_once_who_holds_the_lock(tmp_path: Path) -> None:
     other.join(timeout=20)
     assert told[1:] == ["mine"]
     assert told[0].startswith(f"process {os.getpid()} on ")
+
+
+def test_a_lock_taken_only_if_free_is_held_and_let_go(tmp_path: Path) -> None:
+    with locks.held_if_free(tmp_path / "a.lock") as held:
+        assert held
+        assert not free(tmp_path / "a.lock")
+    assert free(tmp_path / "a.lock")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "["])
