@@ -61,8 +61,9 @@ def alone(store: Store, waiting: locks.Waiting) -> Iterator[None]:
         for run in store.locks.glob("run-*.lock"):
             with locks.held(run, waiting):
                 pass
-            run.unlink(missing_ok=True)
         yield
+        for idle in store.locks.glob("[!c]*"):  # nobody holds any but the gate now
+            idle.unlink(missing_ok=True)
 
 
 def _gate(store: Store) -> Path:

@@ -23,6 +23,7 @@ QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "true",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",
@@ -35,7 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is 0, 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, more = parser.parse_known_args(arguments)
+    if more:  # settings that follow an option
+        if not hasattr(options, "settings") or any(word.startswith("-") for word in more):
+            parser.error(f"unrecognized arguments: {' '.join(more)}")
+        options.settings += more
     try:
         options.command(options)
         return 0
@@ -49,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; print into nothing
         return FAILURE
     except OSError as error:
+        if isinstance(error, PermissionError):
+            return _complain(f"{error.filename}: no permission to read or write it; give it to this user", MISTAKE)
         if error.errno != errno.ENOSPC:
             raise
         return _complain(

@@ -88,7 +88,7 @@ def run(
     record = runs.begin(title, {path: written(value) for path, value in settings(config)})
     outcomes: dict[Step, running.Outcome] = {}
     with cleaning.running(store, lambda who: print(f"waiting for {who}, which is cleaning the store", flush=True)):
-        store.sweep(locks.is_held)
+        store.sweep()
         last = runs.last_keys(_runs(store), title)
         try:
             goal = steps[until] if until else target
@@ -96,7 +96,8 @@ def run(
                 outcomes[step] = outcome
                 runs.add(record, step, outcome)
             if not until:
-                results.lay_out(outcomes, store, home() / "results" / title)
+                with locks.held(store.locks / f"results-{title}.lock"):
+                    results.lay_out(outcomes, store, home() / "results" / title)
         finally:
             runs.end(record, _runs(store), finished=len(outcomes) == len(steps))
             store.memo.save()
@@ -139,7 +140,7 @@ def clean(keep: int, size: str | None, *, dry_run: bool) -> None:
             print(f"{record.stage}/{record.key[:8]}  {record.size / 1e6:,.1f} MB")
             if not dry_run:
                 store.remove(record)
-        store.sweep(locks.is_held)
+        store.sweep()
     total = f"{sum(record.size for record in chosen) / 1e6:,.1f} MB"
     print(f"{total} would be freed" if dry_run else f"{total} freed")
 

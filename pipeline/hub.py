@@ -50,6 +50,8 @@ def explained(kind: str, name: str) -> Iterator[None]:
     local = f"a folder on this machine works too: {setting}=PATH"
     try:
         yield
+    except UserError:
+        raise
     except errors.GatedRepoError:
         raise UserError(
             f"{name}: access must be asked for on its page on the Hub, then log in with `hf auth login`"
@@ -64,7 +66,16 @@ def explained(kind: str, name: str) -> Iterator[None]:
         raise UserError(f"{name}: {error}") from None
     except errors.HfHubHTTPError as error:
         raise UserError(f"{name}: the Hub refused ({error.response.status_code}); {local}") from None
-    except (errors.HTTPError, errors.EntryNotFoundError, OSError) as error:  # OSError: no network, or offline
-        raise UserError(
-            f"{name}: the Hub cannot be reached ({type(error).__name__}) and it is not in the cache; {local}"
-        ) from None
+    except (errors.HTTPError, errors.EntryNotFoundError, OSError, UnicodeError) as error:
+        raise UserError(f"{name}: {unreachable(error)}, and there is no such file or folder here; {local}") from None
+
+
+def unreachable(error: Exception) -> str:
+    """Why the Hub did not answer at all."""
+    from huggingface_hub import constants
+
+    if isinstance(error, UnicodeError):
+        return "the token has characters that no token has; set HF_TOKEN again"
+    if constants.is_offline_mode():
+        return "the Hub is not asked, because HF_HUB_OFFLINE is set, and its cache does not have it"
+    return f"the Hub cannot be reached ({type(error).__name__})"

@@ -41,17 +41,22 @@ def held(file: Path, waiting: Waiting = lambda holder: None) -> Iterator[None]:
         lock.release()
 
 
-def is_held(file: Path) -> bool:
-    """Whether some process, this one included, holds the lock now."""
+@contextmanager
+def held_if_free(file: Path) -> Iterator[bool]:
+    """Hold the lock ``file`` if nobody else does; whether it is held."""
     from filelock import FileLock, Timeout
 
+    file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        return True
-    lock.release()
-    return False
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def holder(file: Path) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import locks
 from pipeline.artifacts import Artifact
+from pipeline.errors import UserError
 from pipeline.fingerprint import dependencies
 from pipeline.step import Step
 from pipeline.store import Damaged, Record, Store
@@ -157,8 +159,20 @@ def _make(
         why = "forced" if forced else status.why
         watcher.starting(step, why)
         artifacts: dict[str, Artifact] = {name: step.takes[name](store.files(need)) for name, need in needs.items()}
-        call: Callable[..., object] = partial(step.stage, step.config, **artifacts)
+
+        def call(out: Path) -> None:
+            step.stage(step.config, out, **artifacts)
+            _refuse_if_changed(step, status, store)
+
         return Outcome(store.make(status.depends, call), why)
+
+
+def _refuse_if_changed(step: Step, status: Status, store: Store) -> None:
+    """A file that was written to while it was read gives a result of neither its old nor its new content."""
+    now = dependencies(step, status.depends["inputs"], store.memo)
+    if now["settings"] != status.depends["settings"]:
+        found = ", ".join(differences(status.depends, now))
+        raise UserError(f"{step.name}: what it reads changed while it was read ({found}); run the same again")
 
 
 def _made_meanwhile(store: Store, depends: Mapping[str, Any]) -> Record | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.fingerprint import key
+from pipeline.locks import held_if_free
 from pipeline.memo import Memo, digest
 
 RECORD = "record.json"
@@ -123,12 +124,12 @@ class Store:
         os.replace(self._home(record.stage, record.key), trash)
         shutil.rmtree(trash, ignore_errors=True)
 
-    def sweep(self, is_held: Callable[[Path], bool]) -> None:
+    def sweep(self) -> None:
         """Delete what dead processes left, but not what a training can go on from."""
         for scratch in self.scratch.glob("*"):
-            if not is_held(self.locks / f"{scratch.name}.lock"):
+            with held_if_free(self.locks / f"{scratch.name}.lock") as free:
                 resume = scratch / "files" / RESUME
-                if not resume.exists() or time.time() - resume.stat().st_mtime > ABANDONED:
+                if free and (not resume.exists() or time.time() - resume.stat().st_mtime > ABANDONED):
                     shutil.rmtree(scratch, ignore_errors=True)
 
     def _home(self, stage: str, name: str) -> Path:

@@ -20,14 +20,15 @@ WHOLE = "all"  # the one part of a source that is not split
 
 @dataclass(frozen=True)
 class Layout:
-    """``parts``: for each split, or for :data:`WHOLE`, its files in order; a folder stands for a folder of
+    """``folder``: where it is.  ``parts``: for each split, or for :data:`WHOLE`, its files in order; a folder stands for a folder of
     texts, ``<label>/*.txt``.  ``labels``: a file with the label names."""
 
+    folder: Path
     parts: dict[str, tuple[Path, ...]]
     labels: Path | None = None
 
 
-def lay(source: Path) -> Layout:
+def lay(source: Path, subset: str = "") -> Layout:
     """Find the files of a source on disk: one file, or a folder with split files, shards or text folders.
 
     Raises:
@@ -36,20 +37,39 @@ def lay(source: Path) -> Layout:
     if source.is_file():
         if source.suffix.lower() not in FORMATS:
             raise UserError(f"{source}: cannot read {source.suffix or 'a file without an ending'}; {_possible()}")
-        return Layout({WHOLE: (source,)})
+        return Layout(source.parent, {WHOLE: (source,)}, _labels_beside(source))
     if not source.is_dir():
         raise UserError(f"{source}: no such file or folder{_nearest(source)}")
-    labels = source / "labels.json"
+    source = _inner(source, subset)
     parts = _split_files(source) or _text_folders(source)
     if not parts:
-        inside = ", ".join(sorted(p.name for p in source.iterdir())[:8]) or "nothing"
         raise UserError(
-            f"{source}: no labelled text found in this folder, which holds {inside}; it wants train.csv "
+            f"{source}: no labelled text found in this folder, which holds {_names(source)}; it wants train.csv "
             f"(and validation.csv, test.csv) or LABEL/*.txt; {_possible()}"
         )
     if "train" not in parts and WHOLE not in parts:
-        raise UserError(f"{source}: has {' and '.join(parts)} but no train split; add train.csv or the like")
-    return Layout(parts, labels if labels.is_file() else None)
+        raise UserError(f"{source}: no train split; there are {' and '.join(parts)}: add train.csv or the like")
+    return Layout(source, parts, _labels_beside(source / "any"))
+
+
+def _inner(source: Path, subset: str) -> Path:
+    """The folder inside ``source`` to read: the one named, or the only one with split files if it has none itself."""
+    if subset:
+        if not (source / subset).is_dir():
+            raise UserError(f"corpus.subset={subset}: {source} has no such folder; there are {_names(source)}")
+        return source / subset
+    if _split_files(source) or _text_folders(source):
+        return source
+    inner = [place for place in sorted(source.iterdir()) if place.is_dir() and _split_files(place)]
+    if len(inner) > 1:
+        names = ", ".join(place.name for place in inner)
+        raise UserError(f"{source}: has several folders of splits: {names}; choose one with corpus.subset=NAME")
+    return inner[0] if inner else source
+
+
+def _names(folder: Path) -> str:
+    """Some of what is in a folder."""
+    return ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
 
 
 def _split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -69,9 +89,16 @@ def _text_folders(folder: Path) -> dict[str, tuple[Path, ...]]:
     parts: dict[str, tuple[Path, ...]] = {}
     for split, names in NAMES.items():
         mine = [folder / name for name in names if _holds_texts(folder / name)]
+        if len(mine) > 1:
+            raise UserError(f"{folder}: {' and '.join(m.name for m in mine)} could all be the {split} split; leave one")
         if mine:
             parts[split] = (mine[0],)
     return parts or ({WHOLE: (folder,)} if _holds_texts(folder) else {})
+
+
+def _labels_beside(file: Path) -> Path | None:
+    names = file.with_name("labels.json")
+    return names if names.is_file() and names != file else None
 
 
 def _holds_texts(folder: Path) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.corpora.rows import Row
 from pipeline.errors import UserError
+
+NUMBER = re.compile(r"-?[0-9]+")
 
 
 class Labels:
@@ -31,16 +35,16 @@ class Labels:
         try:
             return self._numbers[value]
         except KeyError:
+            meaning = f" (the numbers of {_list(self.names)})" if self.indices else ""
             raise UserError(
-                f"{row.where}: label {value!r} is not one of {', '.join(self._numbers)}"
-                f"{f' (the numbers of {_list(self.names)})' if self.indices else ''}; "
+                f"{row.where}: label {value!r} is not one of {_list(list(self._numbers))}{meaning}; "
                 "correct it, or name all labels with corpus.labels=A,B"
             ) from None
 
 
 def plain(value: Any) -> str:
-    """A label as text: ``1``, ``1.0`` and ``"1"`` are one label, ``True`` is ``true``."""
-    if value is None:
+    """A label as text: ``1``, ``1.0`` and ``"1"`` are one label, ``True`` is ``true``, nothing and NaN are ``""``."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
         return str(value).lower()
@@ -49,16 +53,19 @@ def plain(value: Any) -> str:
     return str(value).strip()
 
 
-def settle(values: Iterable[str], stated: Sequence[str], listed: Sequence[str], place: str = "") -> Labels:
-    """The label map of a source whose files hold ``values``.
+def settle(first: Mapping[str, Row], stated: Sequence[str], listed: Sequence[str], place: str) -> Labels:
+    """The label map of a source.
 
-    ``stated`` comes from the recipe or the command line, ``listed`` from the source itself, ``place``
-    in it.  With neither, the names are the values, in order.
+    Args:
+        first: the first row of each label as it is written in the files.
+        stated: names by the recipe or the command line.
+        listed: names by the source itself.
+        place: where the source lists them, or what to call it.
 
     Raises:
-        UserError: the two disagree, or the values could be read as names and as numbers.
+        UserError: stated and listed names disagree, or the values could be read as names and as numbers.
     """
-    seen = sorted(set(values) - {""}, key=_order)
+    seen = sorted(set(first) - {""}, key=_order)
     if stated and listed and list(stated) != list(listed):
         raise UserError(
             f"corpus.labels={','.join(stated)} differs from {place}, which says {','.join(listed)}; "
@@ -66,18 +73,20 @@ def settle(values: Iterable[str], stated: Sequence[str], listed: Sequence[str], 
         )
     names = list(stated or listed) or seen
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
-        raise UserError(f"label {twice[0]!r} is named twice in {place or 'corpus.labels'}")
+        raise UserError(f"label {twice[0]!r} is named twice in {'corpus.labels' if stated else place}")
     if len(names) < 2:
         raise UserError(
-            f"only one label ({_list(names) or 'none'}) in the data: there is nothing to learn; add rows of another"
+            f"{place}: only one label ({_list(names) or 'none'}), so there is nothing to learn; add rows of another"
         )
     unnamed = [value for value in seen if value not in names]
-    numbers = unnamed and all(value.isdigit() and int(value) < len(names) for value in seen)
-    if unnamed and not numbers and any(value in names for value in seen) and any(v.isdigit() for v in unnamed):
+    indices = bool(unnamed) and all(value.isascii() and value.isdigit() for value in seen)
+    known = [value for value in seen if value in names]
+    if known and any(NUMBER.fullmatch(value) for value in unnamed):
         raise UserError(
-            f"labels are partly names and partly numbers ({_list(seen)}): write all as names of {_list(names)}, or all as numbers"
+            f"{first[unnamed[0]].where}: label {unnamed[0]!r} is a number, {known[0]!r} ({first[known[0]].where}) a name: "
+            f"labels are partly names and partly numbers ({_list(seen)}); write all as names of {_list(names)}, or all as numbers"
         )
-    return Labels(names, indices=bool(numbers))
+    return Labels(names, indices=indices)
 
 
 def listed(file: Path | None) -> list[str]:
@@ -88,20 +97,31 @@ def listed(file: Path | None) -> list[str]:
         names = json.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: not JSON: {error}") from None
-    if isinstance(names, dict):  # {"0": "negative"} or {"negative": 0}
-        pairs = sorted((int(k), v) if plain(k).isdigit() else (int(v), k) for k, v in names.items())
-        names = [name for _, name in pairs]
+    if isinstance(names, dict):
+        names = _by_number(names)
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise UserError(
-            f'{file}: expected a list of label names in the order of their numbers, such as ["negative", "positive"]'
+            f"{file}: expected a list of label names in the order of their numbers, such as "
+            '["negative", "positive"], or an object with the numbers 0, 1, …'
         )
     return names
 
 
+def _by_number(names: Mapping[str, Any]) -> list[Any]:
+    """``{"0": "negative"}`` or ``{"negative": 0}`` as a list; an empty name where the numbers are not 0, 1, …"""
+    turned = {plain(k): v for k, v in names.items()}
+    if not all(NUMBER.fullmatch(k) for k in turned):
+        turned = {plain(v): k for k, v in names.items()}
+    if len(turned) < len(names):
+        return [""]
+    return [turned.get(str(i), "") for i in range(len(turned))]
+
+
 def _order(value: str) -> tuple[int, int, str]:
     """Numbers by size, then names by letters."""
-    return (0, int(value), "") if value.lstrip("-").isdigit() else (1, 0, value)
+    return (0, int(value), value) if NUMBER.fullmatch(value) else (1, 0, value)
 
 
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+def _list(names: Iterable[str]) -> str:
+    shown = list(names)
+    return ", ".join(shown[:20]) + (", …" if len(shown) > 20 else "")

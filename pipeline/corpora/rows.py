@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +15,7 @@ from pipeline.corpora import encodings
 from pipeline.errors import UserError
 
 DELIMITERS = ",;\t|"
+LINED = (".csv", ".tsv", ".jsonl", ".ndjson")  # formats in which a row has a line
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``number`` counts the rows of its part from 1; ``where`` names file and line for people."""
+    """``number`` counts the rows of its part from 1; ``line`` those of its file, or the file's lines, if it has any."""
 
     number: int
     file: Path
@@ -41,7 +42,8 @@ class Row:
 
     @property
     def where(self) -> str:
-        return f"{self.file}, line {self.line}" if self.line else str(self.file)
+        """File and line, for people."""
+        return _at(self.file, self.line)
 
 
 def read(files: Sequence[Path], columns: Columns, encoding: str = "") -> Iterator[Row]:
@@ -55,14 +57,14 @@ def read(files: Sequence[Path], columns: Columns, encoding: str = "") -> Iterato
     for file in files:
         for place, line, text, label in _records(file, columns, encoding):
             number += 1
-            yield Row(number, place, line, _text(text, place, line, columns), label)
+            where = (place, line, columns)
+            yield Row(number, place, line, _text(text, *where), _label(label, *where))
 
 
-def from_records(records: Iterable[dict[str, Any]], columns: Columns, place: Path) -> Iterator[Row]:
-    """Rows of a table that is loaded already; ``place`` is what to call it."""
-    for number, record in enumerate(records, 1):
-        text, label = _fields(record, columns, place, number)
-        yield Row(number, place, number, _text(text, place, number, columns), label)
+def _at(file: Path, line: int) -> str:
+    if not line:
+        return str(file)
+    return f"{file}, {'line' if file.suffix.lower() in LINED else 'row'} {line}"
 
 
 def _records(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[Path, int, Any, Any]]:
@@ -91,16 +93,33 @@ def _text(value: Any, file: Path, line: int, columns: Columns) -> str:
         return ""
     if not isinstance(value, str):
         raise UserError(
-            f"{file}, line {line}: column {columns.text!r} holds {_kind(value)} ({value!r:.40}), not text; "
+            f"{_at(file, line)}: column {columns.text!r} holds {_kind(value)} ({value!r:.40}), not text; "
             "name the column of the text with task.text=NAME"
         )
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{_at(file, line)}: column {columns.text!r} holds half a character ({value!r:.40}); correct it"
+        ) from None
     return value
 
 
-def _kind(value: Any) -> str:
-    return {int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}.get(
-        type(value), type(value).__name__
+def _label(value: Any, file: Path, line: int, columns: Columns) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise UserError(
+        f"{_at(file, line)}: column {columns.label!r} holds {_kind(value)} ({value!r:.40}), not one label; "
+        "name the column of the label with task.label=NAME"
     )
+
+
+def _kind(value: Any) -> str:
+    names = {
+        type(None): "nothing", str: "text", int: "a number", float: "a number", bool: "true or false",
+        list: "a list", dict: "an object",
+    }  # fmt: skip
+    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _table(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, str, str]]:
@@ -111,21 +130,24 @@ def _table(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, s
         delimiter = _delimiter(header, file)
         stream.seek(0)
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        begun = 1
         try:
             names = [name.strip() for name in next(reader, [])]
             text, label = _positions(names, columns, file)
+            begun = reader.line_num + 1
             for fields in reader:
+                line, begun = begun, reader.line_num + 1
                 if not fields:
                     continue
                 if len(fields) != len(names):
                     raise UserError(
-                        f"{file}, line {reader.line_num}: {len(fields)} fields where the header has {len(names)}; "
+                        f"{file}, line {line}: {len(fields)} fields where the header has {len(names)}; "
                         f"put a text that holds {delimiter!r} into double quotes"
                     )
-                yield reader.line_num, fields[text], fields[label]
+                yield line, fields[text], fields[label]
         except csv.Error as error:
             raise UserError(
-                f'{file}, line {reader.line_num}: {error}; a double quote inside a text is written twice, as in ""'
+                f'{file}, line {begun}: {error}; a double quote inside a text is written twice, as in ""'
             ) from None
 
 
@@ -186,47 +208,59 @@ def _document(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int
 
 def _fields(record: Any, columns: Columns, file: Path, line: int) -> tuple[Any, Any]:
     if not isinstance(record, dict):
-        raise UserError(
-            f'{file}, line {line}: expected an object such as {{"text": …, "label": …}}, not {_kind(record)}'
-        )
+        raise UserError(f'{_at(file, line)}: expected an object such as {{"text": …, "label": …}}, not {_kind(record)}')
     if problems := [problem for name in columns.names if (problem := _lacking(name, list(record), file, columns))]:
-        raise UserError(*(problem.replace(f"{file}:", f"{file}, line {line}:", 1) for problem in problems))
+        raise UserError(*(problem.replace(f"{file}:", f"{_at(file, line)}:", 1) for problem in problems))
     return record[columns.text], record[columns.label]
 
 
 def _arrow(file: Path, columns: Columns) -> Iterator[tuple[int, Any, Any]]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        if file.suffix.lower() == ".parquet":
-            names, batches = _parquet(pq.ParquetFile(file), columns, file)
-        else:
-            names, batches = _stream(pa, file)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{file}: not {file.suffix[1:]}: {str(error).splitlines()[0]}") from None
-    _positions(names, columns, file)
-    number = 0
-    for batch in batches:
-        for text, label in zip(batch[columns.text].to_pylist(), batch[columns.label].to_pylist(), strict=True):
-            number += 1
-            yield number, text, label
+        schema, batches = _opened(file, columns)
+        _positions(schema.names, columns, file)
+        number = 0
+        for batch in batches:
+            for text, label in zip(batch[columns.text].to_pylist(), batch[columns.label].to_pylist(), strict=True):
+                number += 1
+                yield number, text, label
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"{file}: not {file.suffix[1:]}, or cut off: {str(error).splitlines()[0]}; write it again"
+        ) from None
 
 
-def _parquet(opened: Any, columns: Columns, file: Path) -> tuple[list[str], Iterator[Any]]:
-    names = opened.schema_arrow.names
-    return names, opened.iter_batches(columns=[n for n in columns.names if n in names])
+def _opened(file: Path, columns: Columns) -> tuple[Any, Iterator[Any]]:
+    """The schema and the batches of a Parquet or Arrow file.  Arrow comes as a stream (as ``datasets`` writes it)
+    or as a file (Feather)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-
-def _stream(pa: Any, file: Path) -> tuple[list[str], Iterator[Any]]:
-    """Arrow comes as a stream (as ``datasets`` writes it) or as a file (Feather)."""
+    if file.suffix.lower() == ".parquet":
+        opened = pq.ParquetFile(file)
+        names = [name for name in columns.names if name in opened.schema_arrow.names]
+        return opened.schema_arrow, opened.iter_batches(columns=names)
     mapped = pa.memory_map(str(file))
     try:
         stream = pa.ipc.open_stream(mapped)
-        return stream.schema.names, iter(stream)
+        return stream.schema, iter(stream)
     except pa.ArrowInvalid:
         whole = pa.ipc.open_file(mapped)
-        return whole.schema.names, (whole.get_batch(i) for i in range(whole.num_record_batches))
+        return whole.schema, (whole.get_batch(i) for i in range(whole.num_record_batches))
+
+
+def class_names(file: Path, columns: Columns) -> list[str]:
+    """The label names that ``datasets`` keeps in the schema of a Parquet or Arrow file, if it does."""
+    if file.suffix.lower() not in (".parquet", ".arrow"):
+        return []
+    try:
+        metadata = _opened(file, columns)[0].metadata or {}
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        names: list[str] = features[columns.label]["names"]
+        return names
+    except Exception:  # whatever is wrong with the file is said when its rows are read
+        return []
 
 
 def _folder(folder: Path, encoding: str) -> Iterator[tuple[Path, str, str]]:

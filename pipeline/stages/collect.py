@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.artifacts import Corpus
 from pipeline.corpora import files, labels, rows, survey
 from pipeline.errors import UserError
 from pipeline.fields import require
-from pipeline.hub import looks_like_id, pin
+from pipeline.hub import explained, looks_like_id, pin
 from pipeline.progress import say
+
+if TYPE_CHECKING:
+    import numpy as np
 
 BATCH = 10_000  # rows written at once
 
@@ -26,6 +30,8 @@ class Source:
     """a file, a folder with train, validation and test files or LABEL/*.txt, or a dataset's id on the Hub"""
     revision: str = ""
     """of a Hub dataset: a commit, branch or tag"""
+    subset: str = ""
+    """the folder inside the source to read, where it has several"""
     encoding: str = ""
     """of text files; empty: UTF-8, UTF-16 and GB18030 are recognized"""
     labels: tuple[str, ...] = ()
@@ -51,7 +57,8 @@ class Source:
     @property
     def remote(self) -> bool:
         """Whether it names a dataset on the Hub: no such thing on disk, and the form of an id."""
-        return not Path(self.source).exists() and looks_like_id(self.source)
+        place = Path(self.source)
+        return not place.exists() and place.suffix.lower() not in files.FORMATS and looks_like_id(self.source)
 
     def pinned(self, known: MutableMapping[str, str]) -> Source:
         """With the Hub's commit in place of a branch."""
@@ -66,7 +73,7 @@ class Source:
         """Files count by their content, not by where they lie."""
         if self.remote:
             return {}
-        layout = files.lay(Path(self.source))
+        layout = files.lay(Path(self.source), self.subset)
         found = {part: [(file.suffix.lower(), file) for file in some] for part, some in layout.parts.items()}
         return {"source": {"files": found, "labels": layout.labels}}
 
@@ -86,22 +93,21 @@ def collect(config: Collection, out: Path) -> Corpus:
         UserError: the source cannot be read or used; the message names file and line.
     """
     source = config.source
-    reading = _remote(config) if source.remote else _local(config)
-    seen = {name: survey.Part() for name in reading.parts}
-    for name, part in seen.items():
-        part.see(reading.rows(name))
-    values = [value for part in seen.values() for value in part.used()]
-    settled = labels.settle(values, source.labels, reading.names, reading.place)
-    for part in seen.values():
-        part.settle(settled)
-    chosen = _choose(source, seen)
-    _refuse_empty(source, chosen)
-    made = Corpus(out)
-    for split, (name, wanted) in chosen.items():
-        _write(made, split, reading.rows(name), seen[name].labels, wanted)
+    folder = _download(source) if source.remote else Path(source.source)
+    with named_after(source.source, folder):
+        layout = files.lay(folder, source.subset)
+        seen = {name: survey.Part() for name in layout.parts}
+        for name, part in seen.items():
+            part.see(rows.read(layout.parts[name], config.columns, source.encoding))
+        settled = _settle(config, layout, seen)
+        chosen = _choose(source, seen)
+        made = Corpus(out)
+        for split, (name, wanted) in chosen.items():
+            found = rows.read(layout.parts[name], config.columns, source.encoding)
+            _write(made, split, found, seen[name].labels, wanted)
     made.write("labels.json", settled.names)
     report = survey.describe({split: (seen[name], wanted) for split, (name, wanted) in chosen.items()}, settled.names)
-    report["empty"] = sum(label == survey.DROPPED for part in seen.values() for label in part.labels)
+    report["empty"] = sum(len(part.labels) - len(part.taken) for part in seen.values())
     made.write("data.json", report)
     for line in remarks(report):
         say(line)
@@ -125,89 +131,125 @@ def remarks(report: dict[str, Any]) -> Iterator[str]:
         yield f"{report['empty']:,} rows without text were left out"
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """Rows by part, as often as asked."""
+def _download(source: Source) -> Path:
+    """A Hub dataset at its commit, as its files: they are read like any others, so that "null" stays text there too."""
+    from huggingface_hub import snapshot_download
 
-    parts: tuple[str, ...]
-    rows: Callable[[str], Iterator[rows.Row]]
-    names: Sequence[str]  # label names that the source itself states
-    place: str  # where it does
-
-
-def _local(config: Collection) -> _Reading:
-    layout = files.lay(Path(config.source.source))
-
-    def read(part: str) -> Iterator[rows.Row]:
-        return rows.read(layout.parts[part], config.columns, config.source.encoding)
-
-    return _Reading(tuple(layout.parts), read, labels.listed(layout.labels), str(layout.labels))
+    patterns = [f"*{ending}" for ending in (*files.FORMATS, ".txt", "README.md")]
+    with explained("dataset", source.source):
+        folder = Path(
+            snapshot_download(source.source, repo_type="dataset", revision=source.revision, allow_patterns=patterns)
+        )
+    if not folder.is_dir():
+        raise UserError(
+            f"{source.source}: the dataset has no file that can be read here; it reads {', '.join(files.FORMATS)}"
+        )
+    return folder
 
 
-def _remote(config: Collection) -> _Reading:
-    """A Hub dataset at its commit, through ``datasets`` and its cache."""
-    from datasets import ClassLabel, load_dataset
-
-    found = load_dataset(config.source.source, revision=config.source.revision)
-    known = {name: split for split, options in files.NAMES.items() for name in options}
-    parts = {known[name]: found[name] for name in found if name in known}
-    if "train" not in parts:
-        raise UserError(f"{config.source.source}: no train split on the Hub; there are {', '.join(found)}")
-    feature = parts["train"].features.get(config.columns.label)
-    names = feature.names if isinstance(feature, ClassLabel) else ()
-
-    def read(part: str) -> Iterator[rows.Row]:
-        return rows.from_records(parts[part], config.columns, Path(config.source.source, part))
-
-    return _Reading(tuple(parts), read, names, f"the features of {config.source.source}")
+@contextmanager
+def named_after(name: str, folder: Path) -> Iterator[None]:
+    """Problems in a download are told by the name of the dataset, not by its place in a cache."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(*(problem.replace(str(folder), name) for problem in error.problems)) from None
 
 
-def _choose(source: Source, seen: dict[str, survey.Part]) -> dict[str, tuple[str, Sequence[int]]]:
-    """For each split, from which part it comes and which rows of it."""
-    every = {name: [i for i, label in enumerate(part.labels) if label != survey.DROPPED] for name, part in seen.items()}
+def _settle(config: Collection, layout: files.Layout, seen: Mapping[str, survey.Part]) -> labels.Labels:
+    """Which number stands for which label, in every part."""
+    source = config.source
+    first: dict[str, rows.Row] = {}
+    for part in seen.values():
+        first = {**part.first, **first}
+    if not first:
+        raise UserError(f"{source.source}: no rows with text to train on; check the file and task.text")
+    listed, place = labels.listed(layout.labels), str(layout.labels or source.source)
+    if not listed:
+        listed = rows.class_names(next(iter(layout.parts.values()))[0], config.columns)
+    if not listed and source.remote:
+        listed = _names_in_card(layout.folder, config.columns.label)
+    settled = labels.settle(first, source.labels, listed, place)
+    for part in seen.values():
+        part.settle(settled)
+    return settled
+
+
+def _names_in_card(folder: Path, label: str) -> list[str]:
+    """The label names that a dataset's card states, if it does."""
+    from huggingface_hub import DatasetCard
+
+    file = folder / "README.md"
+    info = DatasetCard.load(file).data.get("dataset_info") if file.is_file() else None
+    for part in info if isinstance(info, list) else [info or {}]:
+        for feature in part.get("features", []):
+            kind = feature.get("dtype")
+            if feature.get("name") == label and isinstance(kind, dict) and "class_label" in kind:
+                names = kind["class_label"]["names"]
+                return [names[str(i)] for i in range(len(names))]
+    return []
+
+
+def _choose(source: Source, seen: Mapping[str, survey.Part]) -> dict[str, tuple[str, np.ndarray]]:
+    """For each split, from which part it comes and which rows of it.
+
+    Raises:
+        UserError: nothing is left to train or to validate on.
+    """
+    import numpy as np
+
+    chosen = {name: (name, part.taken) for name, part in seen.items()}
     if files.WHOLE in seen:
         dealt = survey.divide(
             seen[files.WHOLE], [("validation", source.validation), ("test", source.test)], source.seed
         )
         chosen = {split: (files.WHOLE, found) for split, found in dealt.items()}
-    else:
-        chosen = {split: (split, every[split]) for split in files.NAMES if split in every}
-        if "validation" not in chosen:
-            dealt = survey.divide(seen["train"], [("validation", source.validation)], source.seed)
-            chosen = {
-                **{split: ("train", found) for split, found in dealt.items()},
-                **{k: v for k, v in chosen.items() if k != "train"},
-            }
+    elif "validation" not in seen:
+        dealt = survey.divide(seen["train"], [("validation", source.validation)], source.seed)
+        chosen |= {split: ("train", found) for split, found in dealt.items()}
+    _refuse_empty(source, chosen)
     if source.duplicates == "drop":
         name, found = chosen["train"]
-        elsewhere = {seen[n].hashes[i] for split, (n, some) in chosen.items() if split != "train" for i in some}
-        chosen["train"] = (name, survey.without_repeats(seen[name], found, elsewhere))
+        others = [seen[n].hashes[some] for split, (n, some) in chosen.items() if split != "train"]
+        chosen["train"] = (name, survey.without_repeats(seen[name], found, np.concatenate(others)))
+        if not len(chosen["train"][1]):
+            raise UserError(
+                f"{source.source}: corpus.duplicates=drop leaves no rows to train on: all are in another split; keep them"
+            )
     if source.limit:
         chosen = {
             split: (n, survey.sample(seen[n], some, source.limit, source.seed)) for split, (n, some) in chosen.items()
         }
-    return {split: pair for split in files.NAMES if (pair := chosen.get(split)) and (pair[1] or split == "train")}
+    return {split: chosen[split] for split in files.NAMES if split in chosen and len(chosen[split][1])}
 
 
-def _refuse_empty(source: Source, chosen: dict[str, tuple[str, Sequence[int]]]) -> None:
-    if not chosen["train"][1]:
-        raise UserError(f"{source.source}: no rows with text to train on; check the file and task.text")
-    if "validation" not in chosen:
+def _refuse_empty(source: Source, chosen: Mapping[str, tuple[str, np.ndarray]]) -> None:
+    train, validation = (len(chosen[split][1]) for split in ("train", "validation"))
+    if train and validation:
+        return
+    if source.validation and not validation and files.WHOLE not in chosen and chosen["validation"][0] == "validation":
+        raise UserError(f"{source.source}: the validation file has no row with text; add some, or take the file away")
+    if not source.validation:
         raise UserError(
-            f"{source.source}: no rows to validate on; add a validation file, or set corpus.validation to a share such as 0.1"
+            f"{source.source}: no rows to validate on; set corpus.validation to a share such as 0.1, or add a validation file"
         )
+    raise UserError(
+        f"{source.source}: {train or 'no'} rows to train on and {'no rows' if not validation else validation} to validate on: "
+        f"each label has too few to deal out with corpus.validation={source.validation:g} and corpus.test={source.test:g}; add rows, or raise the share; "
+        "or is this the column of the label? task.label names it"
+    )
 
 
-def _write(made: Corpus, split: str, found: Iterator[rows.Row], numbers: Sequence[int], wanted: Sequence[int]) -> None:
+def _write(made: Corpus, split: str, found: Iterator[rows.Row], numbers: np.ndarray, wanted: np.ndarray) -> None:
+    import numpy as np
     import pyarrow as pa
 
     schema = pa.schema([("text", pa.string()), ("label", pa.int32()), ("row", pa.int64())])
-    wants = bytearray(len(numbers))
-    for i in wanted:
-        wants[i] = 1
-    taken = (row for row in found if wants[row.number - 1])
+    wants = np.zeros(len(numbers) + 1, bool)
+    wants[wanted + 1] = True
+    taken = (row for row in found if wants[row.number])
     with pa.ipc.new_stream(str(made.path / f"{split}.arrow"), schema) as stream:
         while batch := list(islice(taken, BATCH)):
-            texts = [row.text.strip() for row in batch]
-            places = [row.number for row in batch]
-            stream.write_batch(pa.record_batch([texts, [numbers[n - 1] for n in places], places], schema=schema))
+            places = np.array([row.number for row in batch])
+            columns = [[row.text.strip() for row in batch], numbers[places - 1], places]
+            stream.write_batch(pa.record_batch(columns, schema=schema))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 import json
 import shutil
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.artifacts import Model
 from pipeline.errors import UserError
@@ -127,28 +127,60 @@ def _packaged(config: Checkpoint) -> Path | None:
 
 
 def _download(config: Checkpoint) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
     with explained("model", config.model):
-        return Path(snapshot_download(config.model, revision=config.revision, allow_patterns=list(NEEDED)))
+        folder = Path(snapshot_download(config.model, revision=config.revision, allow_patterns=list(NEEDED)))
+        if not any(folder.glob("*.safetensors")):
+            _refuse_weights(config.model, HfApi().list_repo_files(config.model, revision=config.revision))
+        return folder
 
 
 def _check(folder: Path, source: Path, name: str) -> None:
-    if not (folder / "config.json").is_file():
-        raise UserError(
-            f"{name}: has no config.json, so it is no Transformers model; a PEFT adapter or GGUF file cannot be used here"
-        )
-    if not any(folder.glob("*.safetensors")):
-        pickled = [f.name for pattern in PICKLED for f in source.glob(pattern)]
-        found = f"only {', '.join(pickled)}, a format that can run any code when loaded" if pickled else "no weights"
-        raise UserError(
-            f"{name}: has no model.safetensors but {found}; where you trust it, load it with transformers, "
-            "save_pretrained() it to a folder, and give that as base.model"
-        )
-    if not any((folder / n).is_file() for n in ("tokenizer.json", "vocab.txt", "vocab.json")) and not any(
-        folder.glob("*.model")
-    ):
-        raise UserError(f"{name}: has no tokenizer; put its tokenizer.json beside the weights")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    """Refuse what could not be trained on, before anything is."""
+    config = _config(folder, name)
     if "model_type" not in config:
         raise UserError(f"{name}: config.json names no model_type; code that comes with a model is never run here")
+    if not any(folder.glob("*.safetensors")):
+        _refuse_weights(name, [file.name for file in source.iterdir()])
+    for weights in folder.glob("*.safetensors"):
+        _check_weights(weights, name)
+    known = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+    if not any(file for pattern in known for file in folder.glob(pattern)):
+        raise UserError(f"{name}: has no tokenizer; put its tokenizer.json beside the weights")
+
+
+def _config(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{name}: has no config.json, so it is no Transformers model; a PEFT adapter or GGUF file cannot be used here"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{name}: its config.json is not JSON ({error}); get it again") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _refuse_weights(name: str, files: Iterable[str]) -> NoReturn:
+    pickled = [file for file in files if any(fnmatch.fnmatch(file, pattern) for pattern in PICKLED)]
+    found = f", only {', '.join(pickled)}, in a format that can run any code when loaded" if pickled else ""
+    raise UserError(
+        f"{name}: has no model.safetensors{found}; where you trust it, load it with transformers, "
+        "save_pretrained() it to a folder, and give that as base.model"
+    )
+
+
+def _check_weights(weights: Path, name: str) -> None:
+    """A file's header must be that of safetensors; a pointer of Git LFS is what an incomplete clone leaves."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, framework="np"):
+            pass
+    except (SafetensorError, OSError) as error:
+        pointer = weights.read_bytes()[:7] == b"version"
+        reason = (
+            "a pointer of Git LFS; run `git lfs pull` in its folder" if pointer else f"damaged ({error}); get it again"
+        )
+        raise UserError(f"{name}: {weights.name} is {reason}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from pipeline.artifacts import Bundle, Card, Receipt, Scores
 from pipeline.errors import UserError
 from pipeline.fields import require
-from pipeline.hub import looks_like_id
+from pipeline.hub import looks_like_id, unreachable
 from pipeline.progress import say
 
 
@@ -36,32 +37,40 @@ class Publication:
         try:
             who = HfApi().whoami()
         except errors.LocalTokenNotFoundError:
-            raise UserError(
-                f"publication.repo={self.repo}: not logged in to the Hub; `hf auth login`, or set HF_TOKEN"
-            ) from None
+            raise UserError(f"{self}: not logged in to the Hub; `hf auth login`, or set HF_TOKEN") from None
         except errors.HfHubHTTPError as error:
             status = error.response.status_code
-            told = (
-                "the Hub does not accept the token; make a new one"
-                if status in (401, 403)
-                else f"the Hub answers {status}; try later"
-            )
-            raise UserError(f"publication.repo={self.repo}: {told}") from None
-        except (errors.HTTPError, OSError) as error:
+            refused = "the Hub does not accept the token; make a new one"
             raise UserError(
-                f"publication.repo={self.repo}: the Hub cannot be reached ({type(error).__name__}); try later"
+                f"{self}: {refused if status in (401, 403) else f'the Hub answers {status}; try later'}"
             ) from None
+        except (errors.HTTPError, OSError, UnicodeError) as error:
+            raise UserError(f"{self}: {unreachable(error)}; try later") from None
         self._check_rights(who)
 
-    def _check_rights(self, who: dict[str, Any]) -> None:
+    def _check_rights(self, who: Mapping[str, Any]) -> None:
         owner = self.repo.partition("/")[0]
-        mine = [who["name"], *(group["name"] for group in who.get("orgs", []))]
-        if owner not in mine:
+        mine = {who["name"]: "admin"} | {org["name"]: org.get("roleInOrg", "write") for org in who.get("orgs", [])}
+        writable = [name for name, role in mine.items() if role != "read"]
+        if owner not in writable:
             raise UserError(
-                f"publication.repo={self.repo}: the token is {who['name']}'s, who cannot write to {owner}; it can to {', '.join(mine)}"
+                f"{self}: the token is {who['name']}'s, who cannot write to {owner}; it can to {', '.join(writable)}"
             )
-        if who.get("auth", {}).get("accessToken", {}).get("role") == "read":
-            raise UserError(f"publication.repo={self.repo}: the token can only read; make one that can write")
+        if not _may_write(who.get("auth", {}).get("accessToken", {}), owner, self.repo):
+            raise UserError(f"{self}: the token can only read; make one that can write to it")
+
+    def __str__(self) -> str:
+        return f"publication.repo={self.repo}"
+
+
+def _may_write(token: Mapping[str, Any], owner: str, repo: str) -> bool:
+    """Whether an access token may write to a repository; a fine-grained one lists what it may do, and where."""
+    if token.get("role") != "fineGrained":
+        return token.get("role") != "read"
+    granted = token.get("fineGrained", {})
+    scopes = [s for s in granted.get("scoped", []) if s.get("entity", {}).get("name") in (owner, repo)]
+    permissions = [p for scope in scopes for p in scope.get("permissions", [])]
+    return "repo.write" in permissions or "repo.write" in granted.get("global", [])
 
 
 def publish(config: Publication, out: Path, *, bundle: Bundle, scores: Scores, card: Card) -> Receipt:
@@ -84,8 +93,8 @@ def publish(config: Publication, out: Path, *, bundle: Bundle, scores: Scores, c
             operations=[CommitOperationAdd(name, file) for name, file in sorted(files.items())],
             commit_message="Fine-tuned model",
         )
-    except (errors.HTTPError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
+    except (errors.HTTPError, OSError, ValueError) as error:  # ValueError: a card that the Hub refuses
+        reason = " ".join(str(error).split())
         raise UserError(
             f"publication.repo={config.repo}: the upload failed ({reason}); run the same again: the rest is kept"
         ) from None

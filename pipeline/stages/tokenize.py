@@ -12,6 +12,12 @@ from pipeline.progress import say, work
 from pipeline.tasks import Task
 
 BATCH = 2_000  # texts encoded at once
+COUNTING_FROM_PADDING = (
+    "roberta",
+    "camembert",
+    "longformer",
+    "data2vec-text",
+)  # their first position is behind the padding's
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,12 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base.path)
+    except Exception as error:  # transformers and tokenizers raise all kinds, a bare Exception among them
+        raise UserError(f"{_name(base)}: its tokenizer cannot be loaded ({error}); get it again") from None
     if not tokenizer.is_fast:
-        raise UserError(
-            f"{base.read('source.json')['model']}: has no fast tokenizer (tokenizer.json); it cannot be used here"
-        )
+        raise UserError(f"{_name(base)}: has no fast tokenizer (tokenizer.json); it cannot be used here")
     _check_length(config.max_length, tokenizer, base)
     made = Tokens(out)
     tokenizer.model_max_length = config.max_length  # so that users who ask for truncation cut where training did
@@ -55,15 +62,22 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     return made
 
 
+def _name(base: Model) -> str:
+    """What to call the model in a message."""
+    known = base.path / "source.json"
+    name: str = base.read(known.name)["model"] if known.is_file() else str(base.path)
+    return name
+
+
 def _check_length(max_length: int, tokenizer: Any, base: Model) -> None:
-    positions = base.read("config.json").get("max_position_embeddings") or tokenizer.model_max_length
-    # A tokenizer that knows no limit says 10^30; RoBERTa's positions begin at 2, which only its tokenizer knows.
-    most = min(int(positions), tokenizer.model_max_length) if tokenizer.model_max_length < 10**6 else int(positions)
+    config = base.read("config.json")
+    positions = config.get("max_position_embeddings") or tokenizer.model_max_length
+    if any(kind in config["model_type"] for kind in COUNTING_FROM_PADDING):
+        positions -= config.get("pad_token_id", 1) + 1
+    most = int(min(positions, tokenizer.model_max_length))  # a tokenizer that knows no limit says 10^30
     least = tokenizer.num_special_tokens_to_add() + 1
     if not least <= max_length <= most:
-        raise UserError(
-            f"max_length={max_length}: {base.read('source.json')['model']} takes texts of {least} to {most} tokens"
-        )
+        raise UserError(f"max_length={max_length}: {_name(base)} takes texts of {least} to {most} tokens")
 
 
 def _encode(config: Tokenization, tokenizer: Any, corpus: Corpus, split: str, made: Tokens) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_a_wrong_column_of_a_dataset_is_named_with_those_there_are(run: Run, rep
 def test_a_dataset_without_a_train_split_is_told_which_it_has(run: Run, repo: Repo, tmp_path: Path) -> None:
     write_csv(tmp_path / "tests only" / "test.csv", ROWS)
     repo.push(tmp_path / "tests only")
-    assert_refused(run(), "owner/reviews: no train split on the Hub; there are test")
+    assert_refused(run(), "owner/reviews: no train split; there are test")
 
 
 @pytest.mark.parametrize("holds", ["nothing to read", "a table of another width"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.corpora.encodings import SAMPLE, detect
+from pipeline.corpora.encodings import BLOCK, detect
 from tests.stages.conftest import Gather, everything, put, refusing
 
 CHINESE = "text,label\n这部电影很好看,good\n服务太差了，再也不来,bad\n"
@@ -39,7 +39,7 @@ def test_an_encoding_is_recognized(tmp_path: Path, text: str, encoding: str, exp
 def test_chinese_is_recognized_in_a_file_of_more_than_a_block(tmp_path: Path, shift: int) -> None:
     lines = "这部电影很好看，故事也很感人,good\n服务太差了，再也不来了,bad\n" * 30_000
     file = put(tmp_path / "data.csv", "x" * shift + lines, "gb18030")
-    assert file.stat().st_size > SAMPLE
+    assert file.stat().st_size > BLOCK
     assert detect(file) == "gb18030"
 
 
@@ -108,14 +108,14 @@ def test_bytes_in_no_known_encoding_are_refused_without_a_guess(tmp_path: Path) 
 
 def test_a_wrong_byte_far_inside_a_file_is_found_where_it_is(tmp_path: Path) -> None:
     file = tmp_path / "data.csv"
-    before = ("é" * 10 + "\n").encode() * (2 * SAMPLE // 21)
+    before = ("é" * 10 + "\n").encode() * (2 * BLOCK // 21)
     file.write_bytes(before + b"caf\xe9 au lait,good\n")
     with refusing(file, "byte 0xE9", f"position {len(before) + 3:,}"):
         detect(file)
 
 
 def test_a_character_across_two_blocks_is_no_error(tmp_path: Path) -> None:
-    file = put(tmp_path / "data.csv", "a" * (SAMPLE - 1) + "好" * 10)
+    file = put(tmp_path / "data.csv", "a" * (BLOCK - 1) + "好" * 10)
     assert detect(file) == detect(file, "utf-8") == "utf-8"
 
 

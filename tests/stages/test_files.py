@@ -97,7 +97,7 @@ def test_a_folder_without_labelled_text_is_told_what_it_holds_and_what_is_wanted
 
 def test_a_folder_without_a_train_split_is_told_which_splits_it_has(tmp_path: Path) -> None:
     folder = make(tmp_path / "data", "validation.csv", "test.csv")
-    with refusing(folder, "validation and test but no train split", "add train.csv"):
+    with refusing(folder, "no train split; there are validation and test", "add train.csv"):
         lay(folder)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.corpora.labels import listed, plain, settle
+from pipeline.corpora.labels import Labels, listed, plain, settle
 from pipeline.corpora.rows import Row
 from tests.conftest import surroundings
 from tests.stages.conftest import put, refusing
@@ -18,6 +19,10 @@ from tests.stages.conftest import put, refusing
 
 def row(label: Any, line: int = 5) -> Row:
     return Row(1, Path("data.csv"), line, "some text", label)
+
+
+def agree(values: Iterable[str], stated: Sequence[str], listed: Sequence[str], place: str = "data") -> Labels:
+    return settle({value: row(value) for value in values}, stated, listed, place)
 
 
 @pytest.mark.parametrize(
@@ -43,11 +48,11 @@ def test_a_label_as_text(value: Any, text: str) -> None:
     ],
 )
 def test_without_names_the_values_are_the_names_numbers_by_size(values: list[str], names: list[str]) -> None:
-    assert settle(values, (), ()).names == names
+    assert agree(values, (), ()).names == names
 
 
 def test_labels_that_are_the_same_number_have_one_order(tmp_path: Path) -> None:
-    code = "from pipeline.corpora.labels import settle; print(settle(['1', '01', '001', '0001'], (), ()).names)"
+    code = "from pipeline.corpora.labels import settle; print(settle(dict.fromkeys(['1', '01', '001', '0001']), (), (), '').names)"
     orders = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -65,38 +70,38 @@ def test_labels_that_are_the_same_number_have_one_order(tmp_path: Path) -> None:
 def test_names_and_their_numbers_mean_the_same(
     stated: tuple[str, ...], named: tuple[str, ...], labels: list[Any]
 ) -> None:
-    settled = settle(map(plain, labels), stated, named, "labels.json")
+    settled = agree(map(plain, labels), stated, named, "labels.json")
     assert settled.names == ["neg", "pos"]
     assert [settled.number(row(label)) for label in labels] == [1, 0]
 
 
 def test_names_that_are_numbers_keep_the_order_they_are_given_in() -> None:
-    settled = settle(["0", "1"], ("1", "0"), ())
+    settled = agree(["0", "1"], ("1", "0"), ())
     assert [settled.number(row(label)) for label in (1, 0)] == [0, 1]
 
 
 def test_truth_values_are_labels() -> None:
-    settled = settle(map(plain, [True, False]), (), ())
+    settled = agree(map(plain, [True, False]), (), ())
     assert [settled.number(row(value)) for value in (False, True)] == [0, 1]
 
 
 def test_a_name_without_rows_keeps_its_number() -> None:
-    assert settle(["c", "a"], ("a", "b", "c"), ()).number(row("c")) == 2
+    assert agree(["c", "a"], ("a", "b", "c"), ()).number(row("c")) == 2
 
 
 def test_numbers_that_could_be_names_or_indices_are_refused() -> None:
     with refusing("1, 2, 3", "0, 1, 2"):
-        settle(["0", "1", "2"], (), ("1", "2", "3"), "labels.json")
+        agree(["0", "1", "2"], (), ("1", "2", "3"), "labels.json")
 
 
 def test_names_beside_numbers_are_refused() -> None:
     with refusing("partly names and partly numbers (1, 7, neg)", "write all as names of neg, pos, or all as numbers"):
-        settle(["neg", "1", "7"], ("neg", "pos"), ())
+        agree(["neg", "1", "7"], ("neg", "pos"), ())
 
 
 def test_names_that_differ_from_the_sources_are_refused_with_both() -> None:
     with refusing("corpus.labels=pos,neg", "data/labels.json, which says neg,pos", "make them equal, or take one away"):
-        settle(["pos"], ("pos", "neg"), ("neg", "pos"), "data/labels.json")
+        agree(["pos"], ("pos", "neg"), ("neg", "pos"), "data/labels.json")
 
 
 @pytest.mark.parametrize(
@@ -104,34 +109,34 @@ def test_names_that_differ_from_the_sources_are_refused_with_both() -> None:
 )
 def test_a_name_given_twice_is_refused(stated: tuple[str, ...], named: tuple[str, ...], place: str) -> None:
     with refusing(f"label 'a' is named twice in {place}"):
-        settle(["a", "b"], stated, named, "data/labels.json" if named else "")
+        agree(["a", "b"], stated, named, "data/labels.json" if named else "")
 
 
 @pytest.mark.parametrize(("values", "shown"), [(["a", "a", ""], "a"), ([], "none")])
 def test_fewer_than_two_labels_are_refused(values: list[str], shown: str) -> None:
     with refusing(f"only one label ({shown})", "nothing to learn", "add rows of another"):
-        settle(values, (), ())
+        agree(values, (), ())
 
 
 def test_a_long_list_of_labels_is_cut_short_in_messages() -> None:
     names = [f"n{n}" for n in range(30)]
     with refusing("n18, n19, …"):
-        settle(["n1", "7", "99"], names, ())
+        agree(["n1", "7", "99"], names, ())
 
 
 def test_a_missing_label_is_refused_with_its_line() -> None:
     with refusing("data.csv, line 5", "no label; fill it in, or take the row out"):
-        settle(["a", "b"], (), ()).number(row(None))
+        agree(["a", "b"], (), ()).number(row(None))
 
 
 def test_an_unknown_label_is_refused_with_line_value_names_and_the_way_out() -> None:
     with refusing("data.csv, line 5", "label 'c' is not one of a, b", "corpus.labels=A,B"):
-        settle(["a", "b"], ("a", "b"), ()).number(row("c"))
+        agree(["a", "b"], ("a", "b"), ()).number(row("c"))
 
 
 def test_an_unknown_number_is_refused_with_what_the_numbers_mean() -> None:
     with refusing("label '2' is not one of 0, 1 (the numbers of neg, pos)"):
-        settle(["0", "1"], ("neg", "pos"), ()).number(row(2))
+        agree(["0", "1"], ("neg", "pos"), ()).number(row(2))
 
 
 @pytest.mark.parametrize(

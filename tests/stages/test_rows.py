@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpora.rows import Columns, Row, from_records, read
-from tests.stages.conftest import put, refusing
+from pipeline.corpora.rows import Columns, Row, read
+from tests.stages.conftest import put
 
 COLUMNS = Columns("text", "label")
 RECORDS = [{"id": 7, "text": "good soup 😀", "label": "yes"}, {"id": 8, "text": "ｂａｄ, soup", "label": "no"}]
@@ -118,10 +118,3 @@ def test_a_missing_text_is_empty_and_a_missing_label_nothing(tmp_path: Path) -> 
     records = [{"text": None, "label": None}, {"text": "a", "label": "b"}]
     for file in (put(tmp_path / "data.jsonl", lines(records)), arrow(tmp_path / "data.parquet", records)):
         assert found(file) == [("", None), ("a", "b")]
-
-
-def test_records_that_are_loaded_already_are_rows_too() -> None:
-    place = Path("owner/name/train")
-    assert [row.text for row in from_records(RECORDS, COLUMNS, place)] == ["good soup 😀", "ｂａｄ, soup"]
-    with refusing(place, "no column 'text'; there are 'x'", "task.text=NAME"):
-        list(from_records([{"x": 1}], COLUMNS, place))

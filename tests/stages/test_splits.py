@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.corpora.labels import Labels
 from pipeline.corpora.rows import Row
 from pipeline.corpora.survey import Part, describe, divide
 from pipeline.stages.collect import Source
@@ -187,6 +188,7 @@ def test_too_few_rows_for_the_share_are_not_answered_with_that_very_share(tmp_pa
 def test_a_survey_keeps_few_bytes_of_a_row() -> None:
     part, count = Part(), 40_000
     part.see(Row(n, Path("data.csv"), n, f"text {n}", "xy"[n % 2]) for n in range(1, count + 1))
+    part.settle(Labels(["x", "y"], indices=False))
     tracemalloc.start()
     dealt = divide(part, [("validation", 0.1), ("test", 0.1)], seed=17)
     describe({split: (part, found) for split, found in dealt.items()}, ["x", "y"])
