@@ -62,8 +62,9 @@ def alone(store: Store, waiting: locks.Waiting) -> Iterator[None]:
             with locks.held(run, waiting):
                 pass
         yield
-        for idle in store.locks.glob("[!c]*"):  # nobody holds any but the gate now
-            idle.unlink(missing_ok=True)
+        for idle in store.locks.iterdir():  # nobody holds any but the gate now
+            if idle.stem != _gate(store).stem:
+                idle.unlink(missing_ok=True)
 
 
 def _gate(store: Store) -> Path:

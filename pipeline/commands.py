@@ -23,7 +23,7 @@ from pipeline.step import Step
 from pipeline.store import Store
 
 SUMMARY = 4  # scores printed at the end, the first of a split; scores.json has all
-UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def home() -> Path:
@@ -87,7 +87,7 @@ def run(
     listener.set(console)
     record = runs.begin(title, {path: written(value) for path, value in settings(config)})
     outcomes: dict[Step, running.Outcome] = {}
-    with cleaning.running(store, lambda who: print(f"waiting for {who}, which is cleaning the store", flush=True)):
+    with cleaning.running(store, lambda who: print(f"waiting for {who}, which is starting or cleaning", flush=True)):
         store.sweep()
         last = runs.last_keys(_runs(store), title)
         try:
@@ -132,7 +132,7 @@ def clean(keep: int, size: str | None, *, dry_run: bool) -> None:
     """Delete what no recipe\'s last runs need."""
     if keep < 1:
         raise UserError(f"--keep {keep}: the last run of each recipe always stays; 1 is the least")
-    limit = _bytes(size) if size else None
+    limit = None if size is None else _bytes(size)
     store = Store(home() / ".store")
     with cleaning.alone(store, lambda who: print(f"waiting for {who}, which is running", flush=True)):
         chosen = cleaning.removable(store, _runs(store), keep=keep, size=limit)
@@ -140,7 +140,8 @@ def clean(keep: int, size: str | None, *, dry_run: bool) -> None:
             print(f"{record.stage}/{record.key[:8]}  {record.size / 1e6:,.1f} MB")
             if not dry_run:
                 store.remove(record)
-        store.sweep()
+        if not dry_run:
+            store.sweep()
     total = f"{sum(record.size for record in chosen) / 1e6:,.1f} MB"
     print(f"{total} would be freed" if dry_run else f"{total} freed")
 

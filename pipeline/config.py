@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import math
 import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,10 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from pipeline.errors import UserError
 
 T = TypeVar("T")
-Tree = dict[str, Any]  # field: text to be read as the field is typed, or a Tree
+LARGEST = 1e300  # what a setting can be
+
+Text = str | list[str]  # of one value, or of several
+Tree = dict[str, Any]  # field: Text to be read as the field is typed, or a Tree
 
 
 class ConfigError(UserError):
@@ -97,7 +99,7 @@ def _assigned(assignments: Sequence[str], problems: list[str]) -> Iterator[tuple
             problems.append(f"{assignment}: expected path=value, such as training.epochs=3")
 
 
-def _toml(file: Path) -> Iterator[tuple[str, str]]:
+def _toml(file: Path) -> Iterator[tuple[str, Text]]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -107,16 +109,16 @@ def _toml(file: Path) -> Iterator[tuple[str, str]]:
     yield from _leaves(table, "")
 
 
-def _leaves(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+def _leaves(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, Text]]:
     for name, value in table.items():
         dotted = f"{path}.{name}".lstrip(".")
         if isinstance(value, dict):
             yield from _leaves(value, dotted)
         else:
-            yield dotted, written(value)
+            yield dotted, [written(item) for item in value] if isinstance(value, list) else written(value)
 
 
-def _plant(changes: Tree, path: str, value: str, problems: list[str]) -> None:
+def _plant(changes: Tree, path: str, value: Text, problems: list[str]) -> None:
     *groups, name = path.split(".")
     for group in groups:
         changes = changes.setdefault(group, {})
@@ -167,19 +169,20 @@ def _hint(name: str, names: Mapping[str, Any]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
 
 
-def _parse(text: str, kind: Any) -> Any:
+def _parse(text: Text, kind: Any) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         if NoneType in args and text in ("", "none"):
             return None
-        (kind,) = (a for a in args if a is not NoneType)
-        return _parse(text, kind)
-    if origin is Literal:
-        return _choice(text, args)
+        return _first_that_fits(text, [a for a in args if a is not NoneType])
     if origin is tuple:
-        return tuple(_parse(item.strip(), args[0]) for item in text.split(",") if item.strip())
+        return _several(text, args)
+    if isinstance(text, list):
+        raise ValueError("expected one value, not a list")
+    if origin is Literal:
+        return {written(choice): choice for choice in args}[_choice(text, list(map(written, args)))]
     if kind is bool:
-        return _choice(text.lower(), ("true", "false")) == "true"
+        return _choice(text.lower(), ["true", "false"]) == "true"
     if kind is int:
         return _number(text, int, "a whole number")
     if kind is float:
@@ -189,9 +192,29 @@ def _parse(text: str, kind: Any) -> Any:
     raise ValueError(f"a {getattr(kind, '__name__', kind)} cannot be set from outside the recipe")
 
 
-def _choice(text: str, choices: tuple[Any, ...]) -> str:
+def _several(text: Text, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values for ``tuple[kind, ...]`` or ``tuple[kind, kind]``: a list, or text with commas."""
+    items = text if isinstance(text, list) else [item.strip() for item in text.split(",") if item.strip()]
+    if kinds[-1:] == (...,):
+        kinds = kinds[:1] * len(items)
+    if len(items) != len(kinds):
+        raise ValueError(f"expected {len(kinds)} values with commas between them")
+    return tuple(_parse(item, kind) for item, kind in zip(items, kinds, strict=True))
+
+
+def _first_that_fits(text: Text, kinds: Sequence[Any]) -> Any:
+    problems = []
+    for kind in kinds:
+        try:
+            return _parse(text, kind)
+        except ValueError as problem:
+            problems.append(str(problem))
+    raise ValueError(" or ".join(problems))
+
+
+def _choice(text: str, choices: Sequence[str]) -> str:
     if text not in choices:
-        raise ValueError(f"expected {' or '.join(map(str, choices))}")
+        raise ValueError(f"expected {' or '.join(choices)}")
     return text
 
 
@@ -200,6 +223,6 @@ def _number(text: str, kind: type, name: str) -> Any:
         number = kind(text)
     except ValueError:
         raise ValueError(f"expected {name}") from None
-    if not math.isfinite(number):
+    if not abs(number) < LARGEST:
         raise ValueError(f"expected {name}")
     return number

@@ -24,8 +24,8 @@ class NoFingerprint(TypeError):
     """A setting whose value cannot be told from another's."""
 
 
-def dependencies(step: Step, digests: Mapping[str, str], memo: Memo) -> dict[str, Any]:
-    """All that ``step`` depends on, as plain JSON.  ``digests`` are those of its inputs' content.
+def statement(step: Step, memo: Memo) -> dict[str, Any]:
+    """All that ``step`` depends on besides its inputs, as plain JSON.
 
     Raises:
         NoFingerprint: a setting is of a type that has no stable identity.
@@ -42,17 +42,27 @@ def dependencies(step: Step, digests: Mapping[str, str], memo: Memo) -> dict[str
         "scheme": SCHEME,
         "stage": stage.__qualname__,
         "settings": settings,
-        "inputs": dict(digests),
         "code": code.definitions,
+        "imports": code.imports,
         "libraries": code.libraries,
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
     }
 
 
+def dependencies(step: Step, digests: Mapping[str, str], memo: Memo) -> dict[str, Any]:
+    """All that ``step`` depends on: its :func:`statement`, and the digests of its inputs' content."""
+    return {**statement(step, memo), "inputs": dict(digests)}
+
+
 def key(dependencies: Mapping[str, Any]) -> str:
     """The name of the result.  Where code is written is left out: a moved or renamed module is the same code."""
-    code = sorted(dependencies["code"].values())
-    text = json.dumps({**dependencies, "code": code}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    named = {part: sorted(dependencies[part].values()) for part in ("code", "imports")}
+    return fold({**dependencies, **named})
+
+
+def fold(value: Any) -> str:
+    """The BLAKE2b digest (128 bits, hexadecimal) of a JSON value; ``1``, ``"1"``, ``true`` and ``1.0`` differ."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -64,12 +74,12 @@ class _Plain:
         self.roots: set[tuple[str, str]] = set()
 
     def value(self, value: Any, where: str) -> Any:
-        if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
-            return value
         if isinstance(value, Enum):
             return {"is": self._code(type(value), where), "name": value.name}
+        if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+            return value
         if isinstance(value, Path):
-            return {"is": "content", "digest": self.content(value)}
+            return {"is": "content", "digest": self.content(value, where)}
         if isinstance(value, list | tuple):
             return [self.value(item, f"{where}[{i}]") for i, item in enumerate(value)]
         if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
@@ -83,10 +93,12 @@ class _Plain:
             "use plain values, paths, functions or dataclasses"
         )
 
-    def content(self, path: Path) -> str:
+    def content(self, path: Path, where: str) -> str:
         """The digest of a file's bytes, or of a folder's relative names, sizes and bytes."""
         if path.is_file():
             return self.memo.digest(path)
+        if not path.is_dir():
+            raise NoFingerprint(f"{where} = {path}: there is no such file or folder")
         total = blake2b(digest_size=16)
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
             name = file.relative_to(path).as_posix()

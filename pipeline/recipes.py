@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -24,7 +25,10 @@ def summaries() -> Iterator[tuple[str, str]]:
     """Each recipe with the first line of its docstring, importing none."""
     for name in names():
         source = Path(recipes.__path__[0], f"{name}.py").read_text(encoding="utf-8")
-        yield name, (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+        try:
+            yield name, (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+        except SyntaxError as error:
+            yield name, f"(cannot be read: {error.msg}, line {error.lineno})"
 
 
 def load(recipe: str) -> ModuleType:
@@ -49,21 +53,30 @@ def _by_name(name: str) -> ModuleType:
         close = get_close_matches(name, names(), n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names())}"
         raise UserError(f"no recipe {name!r}; {hint} (or give the path of a .py file)")
-    return import_module(f"recipes.{name}")
+    with _syntax_explained():
+        return import_module(f"recipes.{name}")
 
 
 def _from_file(file: Path) -> ModuleType:
     """A recipe anywhere: imported as a script would be, so that it can import its neighbours."""
     if not file.is_file():
         raise UserError(f"no recipe file {file}")
+    if not file.stem.isidentifier():
+        raise UserError(f"{file}: rename it: a recipe is a Python module, so its name is letters, digits and _")
     sys.path.insert(0, str(file.parent.resolve()))
     spec = spec_from_file_location(file.stem, file.resolve())
     assert spec is not None and spec.loader is not None
     if sys.modules.get(file.stem) or file.stem in sys.stdlib_module_names:
         raise UserError(f"{file}: rename it, there is another module called {file.stem!r}")
     module = sys.modules[file.stem] = module_from_spec(spec)
-    try:
+    with _syntax_explained():
         spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise UserError(f"{file}:{error.lineno}: {error.msg}") from None
     return module
+
+
+@contextmanager
+def _syntax_explained() -> Iterator[None]:
+    try:
+        yield
+    except SyntaxError as error:
+        raise UserError(f"{error.filename}:{error.lineno}: {error.msg}") from None

@@ -24,15 +24,17 @@ def lay_out(outcomes: dict[Step, Outcome], store: Store, folder: Path) -> None:
     """Bring ``folder`` in line with a whole run; nothing is written where it is already."""
     wanted = dict(_wanted(outcomes, store))
     before = _listed(folder)
+    for name in before - wanted.keys():
+        if (folder / name).is_file():
+            (folder / name).unlink()
+        _prune(folder, (folder / name).parent)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, source in wanted.items():
         if not _same(source, folder / name):
             _put(source, folder / name, store.memo)
-    for name in before - wanted.keys():
-        (folder / name).unlink(missing_ok=True)
-        _prune(folder, (folder / name).parent)
     keys = {step.name: outcome.record.key for step, outcome in outcomes.items()}
     text = json.dumps({"steps": keys, "files": sorted(wanted)}, indent=1)
-    if before != wanted.keys() or (folder / RUN).read_text(encoding="utf-8") != text:
+    if not (folder / RUN).is_file() or (folder / RUN).read_text(encoding="utf-8") != text:
         (folder / RUN).write_text(text, encoding="utf-8")
 
 

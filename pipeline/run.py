@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from pipeline import locks
 from pipeline.artifacts import Artifact
 from pipeline.errors import UserError
-from pipeline.fingerprint import dependencies
+from pipeline.fingerprint import dependencies, fold, statement
 from pipeline.step import Step
 from pipeline.store import Damaged, Record, Store
 
@@ -74,10 +74,12 @@ def run(
     before = Last(store, last or {})
     done: dict[str, Outcome] = {}
     for step in target.walk():
+        statement(step, store.memo)  # what cannot be fingerprinted is refused before anything is made
+    for step in target.walk():
         needs = {name: done[upstream.name].record for name, upstream in step.inputs.items()}
         status = look(step, {name: need.digest for name, need in needs.items()}, store, before, verify=verify)
         if status.record is None or step.name in force:
-            outcome = _make(step, status, needs, store, watcher, forced=step.name in force)
+            outcome = _make(step, status, needs, store, watcher, forced=step.name in force, verify=verify)
         else:
             outcome = Outcome(status.record)
         done[step.name] = outcome
@@ -124,11 +126,13 @@ def explain(now: Mapping[str, Any], before: Record | None) -> str:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs between two steps' dependencies, for people: settings first, then data, then code."""
     order = ["settings", "inputs", "libraries", "python", "code", "stage", "scheme"]
-    return [line for part in order for line in _differences(old.get(part), new.get(part), part)]
+    found = [line for part in order for line in _differences(old.get(part), new.get(part), part)]
+    # What a name stands for changes with the code it stands for, so it is worth a word only by itself.
+    return found or list(_differences(old.get("imports"), new.get("imports"), "imports"))
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
-    if old == new and type(old) is type(new):
+    if fold(old) == fold(new):
         return
     if isinstance(old, dict) and isinstance(new, dict) and "digest" not in new:
         for name in [*new, *(n for n in old if n not in new)]:
@@ -137,8 +141,8 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
     part, _, rest = path.partition(".")
     if part == "inputs":
         yield f"{rest} is different"
-    elif part == "code":
-        yield f"code of {rest} {'changed' if old and new else 'is new' if new else 'is gone'}"
+    elif part in ("code", "imports"):
+        yield f"{part} of {rest} {'changed' if old and new else 'is new' if new else 'is gone'}"
     elif isinstance(new, dict) or isinstance(old, dict):
         yield f"{rest or part}: other content"
     else:
@@ -151,10 +155,17 @@ def _shown(value: Any) -> str:
 
 
 def _make(
-    step: Step, status: Status, needs: Mapping[str, Record], store: Store, watcher: Watcher, *, forced: bool
+    step: Step,
+    status: Status,
+    needs: Mapping[str, Record],
+    store: Store,
+    watcher: Watcher,
+    *,
+    forced: bool,
+    verify: bool,
 ) -> Outcome:
     with locks.held(store.lock(status.depends), partial(watcher.waiting, step)):
-        if not forced and (record := _made_meanwhile(store, status.depends)):
+        if not forced and (record := _made_meanwhile(store, status.depends, verify)):
             return Outcome(record)
         why = "forced" if forced else status.why
         watcher.starting(step, why)
@@ -175,9 +186,9 @@ def _refuse_if_changed(step: Step, status: Status, store: Store) -> None:
         raise UserError(f"{step.name}: what it reads changed while it was read ({found}); run the same again")
 
 
-def _made_meanwhile(store: Store, depends: Mapping[str, Any]) -> Record | None:
+def _made_meanwhile(store: Store, depends: Mapping[str, Any], verify: bool) -> Record | None:
     """The result, if another process made it while this one waited for the lock."""
     try:
-        return store.find(depends)
+        return store.find(depends, verify=verify)
     except Damaged:
         return None

@@ -54,7 +54,7 @@ def end(record: dict[str, Any], folder: Path, *, finished: bool) -> None:
     home = folder / record["recipe"]
     home.mkdir(parents=True, exist_ok=True)
     when = time.strftime("%Y%m%dT%H%M%S", time.gmtime(record["started"]))
-    file = home / f"{when}-{time.time_ns() % 10**9:09}-{os.getpid()}.json"
+    file = home / f"{when}-{record['started'] % 1 * 1e6:06.0f}-{os.getpid()}.json"
     scratch = file.with_suffix(".partial")
     scratch.write_text(json.dumps(record, indent=1), encoding="utf-8")
     os.replace(scratch, file)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.fingerprint import key
+from pipeline.fingerprint import fold, key
 from pipeline.locks import held_if_free
 from pipeline.memo import Memo, digest
 
@@ -172,6 +172,7 @@ def _sealed(files: Path) -> dict[str, tuple[int, str]]:
     """Flush every file to disk and make it read-only; its size and digest by name."""
     listed = {}
     for file in sorted(p for p in files.rglob("*") if p.is_file()):
+        file.chmod(0o644)  # a copy of a read-only input is read-only as well
         with file.open("rb+") as stream:
             os.fsync(stream.fileno())
         file.chmod(0o444)
@@ -183,14 +184,16 @@ def _sealed(files: Path) -> dict[str, tuple[int, str]]:
 
 def _total(listed: Mapping[str, tuple[int, str]]) -> str:
     """One digest for all files but those in ``logs/``, which hold times and so never come out equal."""
-    return key({"code": {}, "files": {name: f for name, f in listed.items() if not name.startswith("logs/")}})
+    return fold({name: f for name, f in listed.items() if not name.startswith("logs/")})
 
 
 def _load(home: Path) -> Record | None:
     try:
         fields = json.loads((home / RECORD).read_text(encoding="utf-8"))
-        fields["files"] = {name: (size, known) for name, (size, known) in fields["files"].items()}
-        return Record(**fields)
+        fields["files"] = {name: (int(size), str(known)) for name, (size, known) in fields["files"].items()}
+        record = Record(**fields)
+        whole = record.key == key(record.dependencies) and record.digest == _total(record.files)
+        return record if whole and isinstance(record.made, float) and isinstance(record.seconds, float) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -9,14 +9,20 @@ Everything is plain JSON, to be remembered between runs.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
-FORM = 1  # raise when what is read off changes, so that nothing remembered in the old form is used
+FORM = 2  # raise when what is read off changes, so that nothing remembered in the old form is used
 
-Imports = dict[str, tuple[str, str]]  # local name: (module, attribute), attribute "" for the module itself
+Imports = dict[str, list[tuple[str, str]]]  # local name: (module, attribute) pairs, attribute "" for the module itself
+
+# Decorators that do nothing but make what they decorate; any other may register it somewhere.
+PURE = {
+    "dataclass", "dataclasses.dataclass", "cache", "functools.cache", "lru_cache", "functools.lru_cache", "overload",
+    "contextmanager", "contextlib.contextmanager", "total_ordering", "functools.total_ordering", "runtime_checkable", "final",
+}  # fmt: skip
 
 
 class Definition(TypedDict):
@@ -25,6 +31,7 @@ class Definition(TypedDict):
     digest: str
     references: list[str]
     imports: Imports  # made inside it
+    modules: list[str]  # that these imports run
 
 
 class Source(TypedDict):
@@ -33,6 +40,7 @@ class Source(TypedDict):
     definitions: dict[str, Definition]
     effects: Definition  # what runs when the module is imported, all together
     imports: Imports
+    modules: list[str]
     stars: list[str]  # modules imported from with *
 
 
@@ -40,36 +48,38 @@ def read(file: Path, module: str) -> Source:
     """Take the module in ``file`` apart."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(file.read_bytes(), filename=str(file))
-    statements = [s for s in tree.body if not _for_types_only(s)]
     found: dict[str, list[ast.stmt]] = {}
     effects: list[ast.stmt] = []
-    imports: Imports = {}
-    stars: list[str] = []
-    for statement in statements:
+    imports: list[ast.stmt] = []
+    for statement in _at_run_time(tree.body):
+        names = _bound(statement)
+        for name in names:
+            found.setdefault(name, []).append(statement)
         if isinstance(statement, ast.Import | ast.ImportFrom):
-            imports.update(_imports(statement, package))
-            stars += _stars(statement, package)
-        elif names := _bound(statement):
-            for name in names:
-                found.setdefault(name, []).append(statement)
-        elif not _is_text(statement):
+            imports.append(statement)
+        elif not _is_text(statement) and (not names or _may_register(statement)):
             effects.append(statement)
+    whole = _definition([*imports, *effects], package)  # imports inside if and try are the module's as well
     return {
         "definitions": {name: _definition(parts, package) for name, parts in found.items()},
         "effects": _definition(effects, package),
-        "imports": imports,
-        "stars": stars,
+        "imports": whole["imports"],
+        "modules": whole["modules"],
+        "stars": [star for s in imports for star in _stars(s, package)],
     }
 
 
 def _definition(parts: list[ast.stmt], package: str) -> Definition:
     imports: Imports = {}
+    modules: set[str] = set()
     references: set[str] = set()
     total = blake2b(digest_size=16)
     for part in parts:
         for node in _walk(part):
             if isinstance(node, ast.Import | ast.ImportFrom):
-                imports.update(_imports(node, package))
+                for name, target in _imports(node, package):
+                    imports.setdefault(name, []).append(target)
+                modules.update(_modules(node, package))
             elif chain := _chain(node):
                 references.add(chain)
         total.update(ast.dump(_bare(part)).encode())
@@ -77,6 +87,7 @@ def _definition(parts: list[ast.stmt], package: str) -> Definition:
         "digest": total.hexdigest() if parts else "",
         "references": sorted(references),
         "imports": imports,
+        "modules": sorted(modules),
     }
 
 
@@ -85,8 +96,17 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     if not _chain(node):
         for child in ast.iter_child_nodes(node):
-            if not _for_types_only(child):
-                yield from _walk(child)
+            for each in _at_run_time([child]):
+                yield from _walk(each)
+
+
+def _at_run_time(nodes: Iterable[ast.AST]) -> Iterator[Any]:
+    """``nodes`` without the part of an ``if TYPE_CHECKING`` that never runs."""
+    for node in nodes:
+        if isinstance(node, ast.If) and _chain(node.test).endswith("TYPE_CHECKING"):
+            yield from _at_run_time(node.orelse)
+        else:
+            yield node
 
 
 def _chain(node: ast.AST) -> str:
@@ -98,15 +118,28 @@ def _chain(node: ast.AST) -> str:
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
-def _imports(node: ast.Import | ast.ImportFrom, package: str) -> Imports:
+def _imports(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Each local name with the module and attribute that it stands for."""
+    if isinstance(node, ast.ImportFrom):
+        base = _absolute(node, package)
+        yield from ((a.asname or a.name, (base, a.name)) for a in node.names if a.name != "*")
+    else:
+        for a in node.names:
+            top = a.name.partition(".")[0]
+            yield (a.asname, (a.name, "")) if a.asname else (top, (top, ""))
+
+
+def _modules(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[str]:
+    """Every module that the import may run."""
     if isinstance(node, ast.Import):
-        names = ((a.asname or a.name.partition(".")[0], a.name if a.asname else "") for a in node.names)
-        return {local: (whole or local, "") for local, whole in names}
-    base = _absolute(node, package)
-    return {a.asname or a.name: (base, a.name) for a in node.names if a.name != "*"}
+        yield from (a.name for a in node.names)
+    else:
+        base = _absolute(node, package)
+        yield base
+        yield from (f"{base}.{a.name}" for a in node.names if a.name != "*")
 
 
-def _stars(node: ast.Import | ast.ImportFrom, package: str) -> list[str]:
+def _stars(node: ast.stmt, package: str) -> list[str]:
     star = isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
     return [_absolute(node, package)] if star and isinstance(node, ast.ImportFrom) else []
 
@@ -132,8 +165,10 @@ def _bound(statement: ast.stmt) -> list[str]:
     return []
 
 
-def _for_types_only(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and _chain(node.test).endswith("TYPE_CHECKING")
+def _may_register(statement: ast.stmt) -> bool:
+    """Whether a definition has a decorator that may do more than decorate."""
+    decorators = getattr(statement, "decorator_list", [])
+    return any(_chain(d.func if isinstance(d, ast.Call) else d) not in PURE for d in decorators)
 
 
 def _is_text(node: ast.AST) -> bool:

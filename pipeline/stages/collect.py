@@ -234,7 +234,7 @@ def _refuse_empty(source: Source, chosen: Mapping[str, tuple[str, np.ndarray]]) 
             f"{source.source}: no rows to validate on; set corpus.validation to a share such as 0.1, or add a validation file"
         )
     raise UserError(
-        f"{source.source}: {train or 'no'} rows to train on and {'no rows' if not validation else validation} to validate on: "
+        f"{source.source}: {train or 'no'} rows to train on and {validation or 'no rows'} to validate on: "
         f"each label has too few to deal out with corpus.validation={source.validation:g} and corpus.test={source.test:g}; add rows, or raise the share; "
         "or is this the column of the label? task.label names it"
     )

@@ -223,7 +223,7 @@ class Code:
 
 def _counted(code: sources.Code) -> Any:
     """What of it goes into a key."""
-    return sorted(code.definitions.values()), code.libraries
+    return sorted(code.definitions.values()), sorted(code.imports.values()), code.libraries
 
 
 def forget_places() -> None:

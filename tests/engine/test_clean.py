@@ -136,7 +136,7 @@ def test_a_run_waits_for_cleaning(trouble: Recipe, background: Background) -> No
     late = background.start("run", trouble.file, "word=gold")
     said = until(late.stdout.readline)
     assert said.startswith(f"waiting for process {cleaning.pid} on ")
-    assert said.endswith("which is cleaning the store\n")
+    assert said.endswith("which is starting or cleaning\n")
     background.let_go()
     assert late.communicate(timeout=20)[1] == ""
     assert late.returncode == 0
