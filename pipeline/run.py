@@ -116,7 +116,7 @@ def plan(target: Step, store: Store, last: Mapping[str, str]) -> Iterator[tuple[
 def explain(now: Mapping[str, Any], before: Record | None) -> str:
     """Why there is no result: what differs from the last one made."""
     if before is None:
-        return "never made"
+        return "new"
     found = differences(before.dependencies, now)
     if not found:
         return "no longer there"

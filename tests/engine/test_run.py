@@ -14,7 +14,7 @@ from tests.engine.conftest import Recipe, refused, well
 
 def test_a_run_tells_each_step_and_where_everything_is(toy: Recipe) -> None:
     lines = well(toy.call("run")).stdout.splitlines()
-    assert lines[0] == "write   making: never made"
+    assert lines[0] == "write   making: new"
     assert re.fullmatch(r"write   [0-9a-f]{8}  made in \d+\.\d s", lines[1])
     assert lines[-2] == f"{toy.results}: count.json, report/, run.json, text.txt"
     assert re.fullmatch(r"toy is up to date \(\d+\.\d s\)", lines[-1])
@@ -25,7 +25,7 @@ def test_a_run_tells_each_step_and_where_everything_is(toy: Recipe) -> None:
 
 def test_the_plan_of_a_first_run_names_what_waits_for_what(toy: Recipe) -> None:
     assert toy.planned() == {
-        "write": "to be made: never made",
+        "write": "to be made: new",
         "double": "waits for write",
         "count": "waits for double",
         "report": "waits for double, count",

@@ -21,7 +21,7 @@ def test_a_run_records_settings_steps_versions_and_host(toy: Recipe) -> None:
     assert abs(record["started"] - time.time()) < 60
     assert record["steps"].keys() == {"write", "double", "count", "report"}
     assert record["steps"]["write"]["key"] == toy.entry("write").name
-    assert record["steps"]["write"]["why"] == "never made"
+    assert record["steps"]["write"]["why"] == "new"
     assert record["versions"]["python"].startswith("3.")
     assert record["host"]["command"] == ["run", str(toy.file), "writing.text=b"]
 
