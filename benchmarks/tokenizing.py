@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from pipeline.artifacts import Corpus
-from pipeline.corpora.rows import Columns
+from pipeline.corpora.columns import Columns
 from pipeline.stages.collect import Collection, Source, collect
 from pipeline.stages.fetch import Checkpoint, fetch
 from pipeline.stages.tokenize import Tokenization, tokenize

@@ -64,7 +64,7 @@ def measure(side: str, place: str, options: argparse.Namespace) -> dict[str, flo
 
 
 def prepare(options: argparse.Namespace, place: Path) -> None:
-    from pipeline.corpora.rows import Columns
+    from pipeline.corpora.columns import Columns
     from pipeline.stages.collect import Collection, Source, collect
     from pipeline.stages.fetch import Checkpoint, fetch
     from pipeline.stages.tokenize import Tokenization, tokenize

@@ -7,27 +7,15 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pipeline.corpora import encodings
+from pipeline.corpora import arrow, encodings
+from pipeline.corpora.columns import Columns, lacking, positions
 from pipeline.errors import UserError
 
 DELIMITERS = ",;\t|"
 LINED = (".csv", ".tsv", ".jsonl", ".ndjson")  # formats in which a row has a line
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns to read: that of the text, and that of what to learn."""
-
-    text: str
-    label: str
-
-    @property
-    def names(self) -> tuple[str, str]:
-        return self.text, self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +72,7 @@ def _reader(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, 
         case ".json":
             return _document(file, columns, encoding)
         case ".parquet" | ".arrow":
-            return _arrow(file, columns)
+            return arrow.records(file, columns)
     raise AssertionError(f"no reader for {file}")
 
 
@@ -133,7 +121,7 @@ def _table(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, s
         begun = 1
         try:
             names = [name.strip() for name in next(reader, [])]
-            text, label = _positions(names, columns, file)
+            text, label = positions(names, columns, file)
             begun = reader.line_num + 1
             for fields in reader:
                 line, begun = begun, reader.line_num + 1
@@ -155,26 +143,6 @@ def _delimiter(header: str, file: Path) -> str:
     if file.suffix.lower() == ".tsv":
         return "\t"
     return max(DELIMITERS, key=header.count) if any(d in header for d in DELIMITERS) else ","
-
-
-def _positions(names: list[str], columns: Columns, file: Path) -> list[int]:
-    if not any(names):
-        raise UserError(f"{file}: empty; the first line must name the columns, such as text,label")
-    if problems := [problem for name in columns.names if (problem := _lacking(name, names, file, columns))]:
-        raise UserError(*problems)
-    if twice := [name for name in columns.names if names.count(name) > 1]:
-        raise UserError(f"{file}: two columns are called {twice[0]!r}; rename one")
-    return [names.index(name) for name in columns.names]
-
-
-def _lacking(name: str, names: Sequence[str], file: Path, columns: Columns) -> str:
-    """What to say when a column is not there."""
-    if name in names:
-        return ""
-    close = get_close_matches(name, names, n=1)
-    setting = "task.text" if name == columns.text else "task.label"
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{file}: no column {name!r}; {hint}there are {', '.join(map(repr, names))}: say which with {setting}=NAME"
 
 
 def _lines(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, Any, Any]]:
@@ -209,58 +177,9 @@ def _document(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int
 def _fields(record: Any, columns: Columns, file: Path, line: int) -> tuple[Any, Any]:
     if not isinstance(record, dict):
         raise UserError(f'{_at(file, line)}: expected an object such as {{"text": …, "label": …}}, not {_kind(record)}')
-    if problems := [problem for name in columns.names if (problem := _lacking(name, list(record), file, columns))]:
+    if problems := [problem for name in columns.names if (problem := lacking(name, list(record), file, columns))]:
         raise UserError(*(problem.replace(f"{file}:", f"{_at(file, line)}:", 1) for problem in problems))
     return record[columns.text], record[columns.label]
-
-
-def _arrow(file: Path, columns: Columns) -> Iterator[tuple[int, Any, Any]]:
-    import pyarrow as pa
-
-    try:
-        schema, batches = _opened(file, columns)
-        _positions(schema.names, columns, file)
-        number = 0
-        for batch in batches:
-            for text, label in zip(batch[columns.text].to_pylist(), batch[columns.label].to_pylist(), strict=True):
-                number += 1
-                yield number, text, label
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{file}: not {file.suffix[1:]}, or cut off: {str(error).splitlines()[0]}; write it again"
-        ) from None
-
-
-def _opened(file: Path, columns: Columns) -> tuple[Any, Iterator[Any]]:
-    """The schema and the batches of a Parquet or Arrow file.  Arrow comes as a stream (as ``datasets`` writes it)
-    or as a file (Feather)."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if file.suffix.lower() == ".parquet":
-        opened = pq.ParquetFile(file)
-        names = [name for name in columns.names if name in opened.schema_arrow.names]
-        return opened.schema_arrow, opened.iter_batches(columns=names)
-    mapped = pa.memory_map(str(file))
-    try:
-        stream = pa.ipc.open_stream(mapped)
-        return stream.schema, iter(stream)
-    except pa.ArrowInvalid:
-        whole = pa.ipc.open_file(mapped)
-        return whole.schema, (whole.get_batch(i) for i in range(whole.num_record_batches))
-
-
-def class_names(file: Path, columns: Columns) -> list[str]:
-    """The label names that ``datasets`` keeps in the schema of a Parquet or Arrow file, if it does."""
-    if file.suffix.lower() not in (".parquet", ".arrow"):
-        return []
-    try:
-        metadata = _opened(file, columns)[0].metadata or {}
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        names: list[str] = features[columns.label]["names"]
-        return names
-    except Exception:  # whatever is wrong with the file is said when its rows are read
-        return []
 
 
 def _folder(folder: Path, encoding: str) -> Iterator[tuple[Path, str, str]]:

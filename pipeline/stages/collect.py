@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.artifacts import Corpus
-from pipeline.corpora import files, labels, rows, survey
+from pipeline.corpora import arrow, files, labels, rows, survey
+from pipeline.corpora.columns import Columns
 from pipeline.errors import UserError
 from pipeline.fields import require
 from pipeline.hub import explained, looks_like_id, pin
@@ -83,7 +84,7 @@ class Collection:
     """A source, and which of its columns to read."""
 
     source: Source
-    columns: rows.Columns
+    columns: Columns
 
 
 def collect(config: Collection, out: Path) -> Corpus:
@@ -166,7 +167,7 @@ def _settle(config: Collection, layout: files.Layout, seen: Mapping[str, survey.
         raise UserError(f"{source.source}: no rows with text to train on; check the file and task.text")
     listed, place = labels.listed(layout.labels), str(layout.labels or source.source)
     if not listed:
-        listed = rows.class_names(next(iter(layout.parts.values()))[0], config.columns)
+        listed = arrow.class_names(next(iter(layout.parts.values()))[0], config.columns)
     if not listed and source.remote:
         listed = _names_in_card(layout.folder, config.columns.label)
     settled = labels.settle(first, source.labels, listed, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pipeline.corpora.rows import Columns
+from pipeline.corpora.columns import Columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.corpora.rows import Columns
+from pipeline.corpora.columns import Columns
 from pipeline.fields import require
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from pipeline.artifacts import Corpus, Model, Tokens
-from pipeline.corpora.rows import Columns
+from pipeline.corpora.columns import Columns
 from pipeline.stages.collect import Collection, Source, collect
 from pipeline.stages.fetch import Checkpoint, fetch
 from pipeline.stages.tokenize import Tokenization, tokenize

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.artifacts import Corpus
-from pipeline.corpora.rows import Columns
+from pipeline.corpora.columns import Columns
 from pipeline.errors import UserError
 from pipeline.progress import Advance, Silence, listener
 from pipeline.stages.collect import Collection, Source, collect

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts import Corpus, Model, Predictions
-from pipeline.corpora.rows import Columns
+from pipeline.corpora.columns import Columns
 from pipeline.errors import CheckFailed
 from pipeline.stages.collect import Collection, Source, collect
 from pipeline.stages.evaluate import Evaluation, evaluate

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpora.rows import Columns, Row, read
+from pipeline.corpora.columns import Columns
+from pipeline.corpora.rows import Row, read
 from tests.stages.conftest import put
 
 COLUMNS = Columns("text", "label")
