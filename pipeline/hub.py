@@ -19,7 +19,12 @@ def is_commit(revision: str) -> bool:
 
 def looks_like_id(name: str) -> bool:
     """Whether ``name`` has the form of a Hub id: ``owner/name``."""
-    return ID.fullmatch(name) is not None and not name.startswith(".") and name.count("/") == 1
+    return "/" in name and may_be_id(name)
+
+
+def may_be_id(name: str) -> bool:
+    """The same, or the bare name that some old models still go by, such as ``bert-base-uncased``."""
+    return ID.fullmatch(name) is not None and not name.startswith(".")
 
 
 def pin(kind: str, name: str, revision: str, known: MutableMapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from pipeline.artifacts import Model
 from pipeline.errors import UserError
 from pipeline.fields import require
-from pipeline.hub import explained, looks_like_id, pin
+from pipeline.hub import explained, may_be_id, pin
 from pipeline.progress import say
 
 NEEDED = (
@@ -68,7 +68,7 @@ class Checkpoint:
             require(not self.revision, f"base.revision={self.revision}: {self.model} is a folder and has no revisions")
             return self
         require(
-            looks_like_id(self.model),
+            may_be_id(self.model),
             f"base.model={self.model}: no such folder, and no id on the Hub, which has the form owner/name",
         )
         if self.model in PACKAGED and not self.revision:

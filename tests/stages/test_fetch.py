@@ -105,8 +105,8 @@ def test_a_folder_that_is_no_usable_model_is_refused(model: Path, get: Get, case
 def test_names_that_can_be_no_model_are_refused() -> None:
     with refusing("model is empty; name a folder or an id on the Hub"):
         Checkpoint("")
-    with refusing("base.model=nowhere", "no such folder, and no id on the Hub, which has the form owner/name"):
-        Checkpoint("nowhere").pinned({})
+    with refusing("base.model=no/such/folder", "no such folder, and no id on the Hub, which has the form owner/name"):
+        Checkpoint("no/such/folder").pinned({})
 
 
 def test_a_revision_of_a_folder_is_refused(model: Path) -> None:
