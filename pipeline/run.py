@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -134,7 +135,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
     if fold(old) == fold(new):
         return
-    if isinstance(old, dict) and isinstance(new, dict) and "digest" not in new:
+    if isinstance(old, dict) and isinstance(new, dict) and not (_is_content(old) or _is_content(new)):
         for name in [*new, *(n for n in old if n not in new)]:
             yield from _differences(old.get(name), new.get(name), f"{path}.{name}")
         return
@@ -147,6 +148,11 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
         yield f"{rest or part}: other content"
     else:
         yield f"{rest or part}: {_shown(old)} → {_shown(new)}"
+
+
+def _is_content(value: dict[str, Any]) -> bool:
+    """Whether a setting stands for files: their digests tell people nothing."""
+    return value.get("is") in ("content", "mapping") and '"content"' in json.dumps(value)
 
 
 def _shown(value: Any) -> str:
