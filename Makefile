@@ -3,10 +3,11 @@
 PYTHON ?= python3
 PIPELINE = .venv/bin/python -m pipeline
 
-# Short forms of settings; SET takes any others: SET="training.batch_size=16 corpus.limit=500"
-SETTINGS = $(if $(DATA),"corpus.source=$(DATA)") $(if $(MODEL),"base.model=$(MODEL)") \
-	$(if $(BACKEND),"backend=$(BACKEND)") $(if $(EPOCHS),"training.epochs=$(EPOCHS)") \
-	$(if $(REPO),"publication.repo=$(REPO)") $(SET)
+# Short forms of settings, from make's own command line only: a DATA in the environment is somebody else's.
+# SET takes any others: SET="training.batch_size=16 corpus.limit=500"
+given = $(if $(filter command,$(firstword $(origin $1))),$($1))
+SETTINGS = $(if $(call given,DATA),"corpus.source=$(DATA)") $(if $(call given,MODEL),"base.model=$(MODEL)") \
+	$(if $(call given,BACKEND),"backend=$(BACKEND)") $(if $(call given,EPOCHS),"training.epochs=$(EPOCHS)") $(call given,SET)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1  /p' Makefile
@@ -25,8 +26,8 @@ finetune: .venv/ready ## RECIPE=name [DATA= MODEL= BACKEND= EPOCHS= SET="path=va
 	@$(PIPELINE) run $(RECIPE) $(SETTINGS)
 
 push: .venv/ready ## RECIPE=name REPO=owner/name: the same, then publish on the Hub
-	@test -n "$(REPO)" || { echo "error: REPO is missing: make push RECIPE=$(RECIPE) REPO=owner/name" >&2; exit 2; }
-	@$(PIPELINE) run $(RECIPE) $(SETTINGS)
+	@test -n "$(call given,REPO)" || { echo "error: REPO is missing: make push RECIPE=$(RECIPE) REPO=owner/name" >&2; exit 2; }
+	@$(PIPELINE) run $(RECIPE) $(SETTINGS) "publication.repo=$(REPO)"
 
 list: .venv/ready ## name the recipes
 	@$(PIPELINE) list

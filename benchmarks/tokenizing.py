@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        base = fetch(Checkpoint().pinned({}), folder(place / "base"))
+        base = fetch(Checkpoint(), folder(place / "base"))
         corpus = gather(place, options.rows)
         texts = corpus.table("train")["text"].to_pylist()
         ratios = []

@@ -72,7 +72,7 @@ def prepare(options: argparse.Namespace, place: Path) -> None:
 
     for name in ("base", "corpus", "tokens"):
         (place / name).mkdir()
-    base = fetch(Checkpoint().pinned({}), place / "base")
+    base = fetch(Checkpoint(), place / "base")
     source = Source(options.data, limit=options.limit)
     corpus = collect(Collection(source, Columns("text", "label")), place / "corpus")
     tokenize(Tokenization(Classification(), LENGTH), place / "tokens", base=base, corpus=corpus)

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+RESUME = ".resume"  # in a stage's directory: what a killed call leaves for the next at the same result
+LOGS = "logs"  # in an artifact: kept, but no part of its content, for it may hold times
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A finished directory.  Subclasses say what is in it and how to read it.
 
-    What is in a folder ``logs/`` is kept but no part of the content: it may hold times.
+    What is in :data:`LOGS` is kept, but no part of the content.
     """
 
     path: Path

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from pipeline import locks, runs
 from pipeline.store import Record, Store
@@ -34,14 +35,14 @@ def removable(store: Store, runs_folder: Path, *, keep: int = 1, size: int | Non
 
 
 def _needed(folder: Path, keep: int) -> set[str]:
+    """The keys of the last ``keep`` whole runs of each recipe, and of what came after them."""
     needed: set[str] = set()
     for recipe in folder.glob("*/"):
-        whole = 0
+        whole: Counter[str] = Counter()  # by the file of the recipe: two may have one name
         for record in runs.newest_first(folder, recipe.name):
-            needed |= {step["key"] for step in record["steps"].values()}
-            whole += bool(record["finished"])
-            if whole == keep:
-                break
+            if whole[record["origin"]] < keep:
+                needed |= {step["key"] for step in record["steps"].values()}
+                whole[record["origin"]] += bool(record["finished"])
     return needed
 
 
@@ -50,7 +51,7 @@ def running(store: Store, waiting: locks.Waiting) -> Iterator[None]:
     """Around a run: nothing is cleaned meanwhile."""
     with ExitStack() as run:
         with locks.held(_gate(store), waiting):
-            run.enter_context(locks.held(store.locks / f"run-{os.getpid()}.lock"))
+            run.enter_context(locks.held(store.locks / f"run-{uuid4().hex}.lock"))
         yield
 
 

@@ -8,7 +8,6 @@ import re
 import signal
 import time
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,14 @@ from pipeline import locks, pins, recipes, results, runs
 from pipeline import run as running
 from pipeline.config import explanations, override, settings, written
 from pipeline.console import Console, seconds
-from pipeline.errors import UserError
+from pipeline.errors import UserError, nearest
+from pipeline.fingerprint import statement
 from pipeline.progress import listener
 from pipeline.step import Step
 from pipeline.store import Store
 
 SUMMARY = 4  # scores printed at the end, the first of a split; scores.json has all
+SETTING = 45  # columns for a setting; what it means stands behind
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -44,7 +45,9 @@ def show(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
     before, texts = dict(settings(default)), dict(explanations(config))
     for path, value in settings(config):
         mark = "*" if value != before.get(path) else " "
-        print(f"{mark} {path}={written(value)}".ljust(44), texts[path].replace("\n", " "))
+        line = f"{mark} {path}={written(value)}"
+        gap = "\n" + " " * SETTING if len(line) >= SETTING else " " * (SETTING - len(line))
+        print(f"{line}{gap}{texts[path].replace(chr(10), ' ')}")
 
 
 def plan(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
@@ -52,11 +55,12 @@ def plan(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
     target, _ = _target(recipe, assignments, file)
     store = Store(home() / ".store")
     last = runs.last_keys(_runs(store), recipes.title(recipe))
-    width = _width(target.walk())
+    width, found = _width(target.walk()), set()
     for step, status in running.plan(target, store, last):
         if status is None:
-            text = f"waits for {', '.join(s.name for s in step.inputs.values())}"
+            text = f"waits for {', '.join(s.name for s in step.inputs.values() if s not in found)}"
         elif status.record:
+            found.add(step)
             text = f"{status.record.key[:8]}  found"
         else:
             text = f"to be made: {status.why}"
@@ -77,54 +81,60 @@ def run(
     """Bring a recipe up to date, record the run, and lay out its results."""
     begun = time.perf_counter()
     target, config = _target(recipe, assignments, file, newer=newer)
-    steps = {step.name: step for step in target.walk()}
-    for name in [*force, *([until] if until else [])]:
-        _known(name, steps)
+    goal = _known(until, target) if until else target
+    for name in force:
+        _known(name, goal)
     store, title = Store(home() / ".store"), recipes.title(recipe)
-    _preflight(target, store)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console = Console(_width(list(steps.values())))
+    shown, origin = home() / "results" / title, recipes.origin(recipe)
+    if goal is target and (other := results.other_owner(shown, origin)):
+        print(f"{shown} holds the results of {other}; these take their place, and the store keeps both")
+    _preflight(goal, store)
+    _die_like_ctrl_c()
+    console = Console(_width(goal.walk()))
     listener.set(console)
-    record = runs.begin(title, {path: written(value) for path, value in settings(config)})
     outcomes: dict[Step, running.Outcome] = {}
     with cleaning.running(store, lambda who: print(f"waiting for {who}, which is starting or cleaning", flush=True)):
         store.sweep()
         last = runs.last_keys(_runs(store), title)
+        record = runs.Run(_runs(store), title, origin, {path: written(value) for path, value in settings(config)})
         try:
-            goal = steps[until] if until else target
             for step, outcome in running.run(goal, store, console, last=last, force=force, verify=verify):
                 outcomes[step] = outcome
-                runs.add(record, step, outcome)
-            if not until:
+                record.add(step, outcome)
+            if goal is target:
                 with locks.held(store.locks / f"results-{title}.lock"):
-                    results.lay_out(outcomes, store, home() / "results" / title)
+                    results.lay_out(outcomes, store, shown, origin)
         finally:
-            runs.end(record, _runs(store), finished=len(outcomes) == len(steps))
+            record.end(finished=target in outcomes)
             store.memo.save()
-    if until:
-        print(f"{until} is in {store.files(outcomes[steps[until]].record)}")
+    if goal is target:
+        _summary(shown)
     else:
-        _summary(title, home() / "results" / title)
-    print(f"{title} is up to date ({seconds(time.perf_counter() - begun)})")
+        print(f"{until} is in {store.files(outcomes[goal].record)}")
+    print(f"{until or title} is up to date ({seconds(time.perf_counter() - begun)})")
+
+
+def _die_like_ctrl_c() -> None:
+    """Let a polite request to end, or a closed terminal, be what Ctrl-C is."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def why(recipe: str, name: str, assignments: Sequence[str], file: Path | None) -> None:
     """All that a step depends on, as JSON, after what differs from its last result."""
     target, _ = _target(recipe, assignments, file)
-    step = _known(name, {step.name: step for step in target.walk()})
+    step = _known(name, target)
     store = Store(home() / ".store")
     last = runs.last_keys(_runs(store), recipes.title(recipe))
-    for each, status in running.plan(step, store, last):
-        if each is not step:
-            continue
-        if status is None:
-            raise UserError(f"{name} depends on steps that have to be made first; see `plan {recipe}`")
-        before = running.Last(store, last).of(step)
-        changed = running.differences(before.dependencies, status.depends) if before else []
-        print(f"{name}: {'found' if status.record else status.why}")
-        for line in changed:
-            print(f"  since the last result: {line}")
-        print(json.dumps(status.depends, indent=1, ensure_ascii=False))
+    *_, (_, status) = running.plan(step, store, last)
+    depends = status.depends if status else {**statement(step, store.memo), "inputs": "to be made first"}
+    before = running.Last(store, last).of(step)
+    old = {part: before.dependencies[part] for part in depends if status or part != "inputs"} if before else {}
+    print(f"{name}: {('found' if status.record else status.why) if status else 'its inputs have to be made first'}")
+    for line in running.differences(old, {part: depends[part] for part in old}):
+        print(f"  since the last result: {line}")
+    print(json.dumps(depends, indent=1, ensure_ascii=False))
     store.memo.save()
 
 
@@ -136,6 +146,10 @@ def clean(keep: int, size: str | None, *, dry_run: bool) -> None:
     store = Store(home() / ".store")
     with cleaning.alone(store, lambda who: print(f"waiting for {who}, which is running", flush=True)):
         chosen = cleaning.removable(store, _runs(store), keep=keep, size=limit)
+        for entry in store.broken():
+            print(f"{entry.parent.name}/{entry.name[:8]}  damaged")
+            if not dry_run:
+                store.discard(entry)
         for record in chosen:
             print(f"{record.stage}/{record.key[:8]}  {record.size / 1e6:,.1f} MB")
             if not dry_run:
@@ -170,12 +184,11 @@ def _width(steps: Sequence[Step]) -> int:
     return max(len(step.name) for step in steps)
 
 
-def _known(name: str, steps: dict[str, Step]) -> Step:
+def _known(name: str, target: Step) -> Step:
+    """The step of this name among those that ``target`` needs."""
+    steps = {step.name: step for step in target.walk()}
     if name not in steps:
-        close = get_close_matches(name, steps, n=1)
-        raise UserError(
-            f"no step {name!r}; " + (f"did you mean {close[0]!r}?" if close else f"there are {', '.join(steps)}")
-        )
+        raise UserError(f"no step {name!r}; {nearest(name, steps)}")
     return steps[name]
 
 
@@ -186,7 +199,7 @@ def _bytes(text: str) -> int:
     return int(float(match[1]) * UNITS[(match[2] or "").upper()])
 
 
-def _summary(recipe: str, folder: Path) -> None:
+def _summary(folder: Path) -> None:
     """The scores and where everything is."""
     scores = folder / "scores.json"
     if scores.is_file():

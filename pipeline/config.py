@@ -8,13 +8,12 @@ import inspect
 import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, nearest
 
 T = TypeVar("T")
 LARGEST = 1e300  # what a setting can be
@@ -151,7 +150,7 @@ def _replace(config: Any, changes: Tree, path: str, problems: list[str]) -> Any:
 
 def _changed(config: Any, hints: Mapping[str, Any], name: str, change: Any, path: str, problems: list[str]) -> Any:
     if name not in hints:
-        raise ValueError(f"no setting {name!r}; {_hint(name, hints)}")
+        raise ValueError(f"no setting {name!r}; {nearest(name, hints)}")
     value = getattr(config, name)
     group = dataclasses.is_dataclass(value)
     if isinstance(change, dict):
@@ -162,11 +161,6 @@ def _changed(config: Any, hints: Mapping[str, Any], name: str, change: Any, path
         names = ", ".join(f.name for f in dataclasses.fields(value))
         raise ValueError(f"{name} is a group of settings: {names}")
     return _parse(change, hints[name])
-
-
-def _hint(name: str, names: Mapping[str, Any]) -> str:
-    close = get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
 
 
 def _parse(text: Text, kind: Any) -> Any:

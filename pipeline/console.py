@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pipeline.progress import Advance
 from pipeline.run import Outcome
@@ -44,49 +43,62 @@ class Console:
         self._line("", text)
 
     @contextmanager
-    def work(self, what: str, total: int, unit: str) -> Iterator[Advance]:
+    def work(self, what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
         if sys.stdout.isatty():
-            with _bar(f"{'':{self._width}}  {what}", total, unit) as advance:
+            with _bar(f"{'':{self._width}}  {what}", total, unit, done) as advance:
                 yield advance
         else:
-            yield _Lines(lambda text: self._line("", text), what, total, unit).advance
+            yield _Lines(lambda text: self._line("", text), what, total, unit, done).advance
 
     def _line(self, name: str, text: str) -> None:
         print(f"{name:{self._width}}  {text}", flush=True)
 
 
+class _Rate:
+    """How much is done, and how fast since the work began."""
+
+    def __init__(self, done: int, unit: str) -> None:
+        self.done, self._before, self._unit = done, done, unit
+        self._begun = time.monotonic()
+
+    def per_second(self) -> float:
+        return (self.done - self._before) / max(1e-9, time.monotonic() - self._begun)
+
+    def __str__(self) -> str:
+        return f"{self.per_second():,.0f} {self._unit}/s"
+
+
 class _Lines:
     """A line now and then, for logs."""
 
-    def __init__(self, say: Any, what: str, total: int, unit: str) -> None:
-        self.say, self.what, self.total, self.unit = say, what, total, unit
-        self.done, self.begun = 0, time.monotonic()
-        self.told = self.begun
+    def __init__(self, say: Callable[[str], None], what: str, total: int, unit: str, done: int) -> None:
+        self._say, self._what, self._total, self._unit = say, what, total, unit
+        self._rate, self._told = _Rate(done, unit), time.monotonic()
 
     def advance(self, amount: int) -> None:
-        self.done += amount
-        now = time.monotonic()
-        if now - self.told >= EVERY:
-            self.told = now
-            rate = self.done / (now - self.begun)
-            left = seconds(max(0, self.total - self.done) / rate)
-            self.say(f"{self.what}  {self.done:,}/{self.total:,} {self.unit}  {rate:,.0f} {self.unit}/s  {left} left")
+        self._rate.done += amount
+        if time.monotonic() - self._told >= EVERY:
+            self._told = time.monotonic()
+            done, total, speed = self._rate.done, self._total, self._rate.per_second()
+            if total and speed:
+                left = f"  {seconds(max(0, total - done) / speed)} left"
+                self._say(f"{self._what}  {done:,}/{total:,} {self._unit}  {self._rate}{left}")
+            else:
+                self._say(f"{self._what}  {done:,} {self._unit}  {self._rate}")
 
 
 @contextmanager
-def _bar(what: str, total: int, unit: str) -> Iterator[Advance]:
+def _bar(what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     speed = TextColumn("{task.fields[speed]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
     with Progress(*columns, transient=True) as progress:
-        task = progress.add_task(what, total=total, speed="")
-        begun, done = time.monotonic(), 0
+        task = progress.add_task(what, total=total or None, completed=done, speed="")
+        rate = _Rate(done, unit)
 
         def advance(amount: int) -> None:
-            nonlocal done
-            done += amount
-            rate = done / max(1e-9, time.monotonic() - begun)
-            progress.update(task, advance=amount, speed=f"{rate:,.0f} {unit}/s")
+            rate.done += amount
+            progress.update(task, advance=amount, speed=str(rate))
 
         yield advance

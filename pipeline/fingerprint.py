@@ -55,9 +55,13 @@ def dependencies(step: Step, digests: Mapping[str, str], memo: Memo) -> dict[str
 
 
 def key(dependencies: Mapping[str, Any]) -> str:
-    """The name of the result.  Where code is written is left out: a moved or renamed module is the same code."""
-    named = {part: sorted(dependencies[part].values()) for part in ("code", "imports")}
-    return fold({**dependencies, **named})
+    """The name of the result.  What modules are called is left out: a moved or renamed module is the same code."""
+    modules: dict[str, list[list[str]]] = {}
+    for part in ("code", "imports"):
+        for label, digest in dependencies.get(part, {}).items():
+            module, _, name = label.partition(":")
+            modules.setdefault(module, []).append([part, name.partition(" ")[0], digest])
+    return fold({**dependencies, "code": sorted(fold(sorted(parts)) for parts in modules.values()), "imports": None})
 
 
 def fold(value: Any) -> str:

@@ -23,7 +23,7 @@ def looks_like_id(name: str) -> bool:
 
 
 def may_be_id(name: str) -> bool:
-    """The same, or the bare name that some old models still go by, such as ``bert-base-uncased``."""
+    """Whether ``name`` has the form of a Hub id, or is a bare name such as some old models go by: ``bert-base-uncased``."""
     return ID.fullmatch(name) is not None and not name.startswith(".")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+from pipeline import durable
 
 GRANULARITY = 2.0  # seconds; a file changed this recently may change again without showing it
 CAPACITY = 50_000
@@ -53,10 +54,7 @@ class Memo:
         """Keep what was learnt; two runs at once may each forget what the other learnt."""
         if self._changed:
             newest = dict(list(self._facts.items())[-CAPACITY:])
-            scratch = self._file.with_suffix(f".{os.getpid()}")
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            scratch.write_text(json.dumps(newest, separators=(",", ":")), encoding="utf-8")
-            os.replace(scratch, self._file)
+            durable.write(self._file, json.dumps(newest, separators=(",", ":")))
             self._changed = False
 
 

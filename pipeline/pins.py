@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TypeVar
+
+from pipeline import durable
 
 T = TypeVar("T")
 
@@ -26,10 +27,7 @@ def pin(config: T, file: Path, *, newer: bool = False) -> T:
     known = {} if newer else dict(before)
     config = _pinned(config, known)
     if {**before, **known} != before:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = file.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps({**before, **known}, indent=1, sort_keys=True), encoding="utf-8")
-        os.replace(scratch, file)
+        durable.write(file, json.dumps({**before, **known}, indent=1, sort_keys=True), flush=True)
     return config
 
 

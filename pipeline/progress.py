@@ -20,8 +20,8 @@ class Listener(Protocol):
     def say(self, text: str) -> None:
         """One line that the user should read."""
 
-    def work(self, what: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """``total`` units of work are about to be done; call what is yielded with how many are."""
+    def work(self, what: str, total: int, unit: str, done: int) -> AbstractContextManager[Advance]:
+        """See :func:`work`."""
 
 
 class Silence:
@@ -30,7 +30,7 @@ class Silence:
     def say(self, text: str) -> None: ...
 
     @contextmanager
-    def work(self, what: str, total: int, unit: str) -> Iterator[Advance]:
+    def work(self, what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
         yield lambda done: None
 
 
@@ -42,6 +42,11 @@ def say(text: str) -> None:
     listener.get().say(text)
 
 
-def work(what: str, total: int, unit: str = "rows") -> AbstractContextManager[Advance]:
-    """Around long work: call what is yielded with how many of ``total`` units are done more."""
-    return listener.get().work(what, total, unit)
+def work(what: str, total: int, unit: str = "rows", *, done: int = 0) -> AbstractContextManager[Advance]:
+    """Around long work: call what is yielded with how many more units are done.
+
+    Args:
+        total: of units; 0 if nobody knows.
+        done: of them, before it began.
+    """
+    return listener.get().work(what, total, unit, done)

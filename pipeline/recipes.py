@@ -6,14 +6,13 @@ import ast
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import recipes
-from pipeline.errors import UserError
+from pipeline.errors import UserError, nearest
 
 
 def names() -> list[str]:
@@ -43,6 +42,11 @@ def load(recipe: str) -> ModuleType:
     return module
 
 
+def origin(recipe: str) -> str:
+    """The file a recipe is written in, to tell two of one name apart."""
+    return str((Path(recipe) if recipe.endswith(".py") else Path(recipes.__path__[0], f"{recipe}.py")).resolve())
+
+
 def title(recipe: str) -> str:
     """What a recipe is called in ``results/``."""
     return Path(recipe).stem
@@ -50,9 +54,11 @@ def title(recipe: str) -> str:
 
 def _by_name(name: str) -> ModuleType:
     if name not in names():
-        close = get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names())}"
-        raise UserError(f"no recipe {name!r}; {hint} (or give the path of a .py file)")
+        if "=" in name:
+            raise UserError(f"RECIPE is missing before {name}; the recipes are: {', '.join(names())}")
+        raise UserError(
+            f"no recipe {name!r}; {nearest(name, names(), 'the recipes are:')} (or give the path of a .py file)"
+        )
     with _syntax_explained():
         return import_module(f"recipes.{name}")
 
@@ -63,11 +69,11 @@ def _from_file(file: Path) -> ModuleType:
         raise UserError(f"no recipe file {file}")
     if not file.stem.isidentifier():
         raise UserError(f"{file}: rename it: a recipe is a Python module, so its name is letters, digits and _")
-    sys.path.insert(0, str(file.parent.resolve()))
     spec = spec_from_file_location(file.stem, file.resolve())
     assert spec is not None and spec.loader is not None
     if sys.modules.get(file.stem) or file.stem in sys.stdlib_module_names:
         raise UserError(f"{file}: rename it, there is another module called {file.stem!r}")
+    sys.path.append(str(file.parent.resolve()))  # last: a neighbour called datasets.py must not hide the library
     module = sys.modules[file.stem] = module_from_spec(spec)
     with _syntax_explained():
         spec.loader.exec_module(module)

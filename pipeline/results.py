@@ -20,7 +20,16 @@ from pipeline.store import Store
 RUN = "run.json"
 
 
-def lay_out(outcomes: dict[Step, Outcome], store: Store, folder: Path) -> None:
+def other_owner(folder: Path, origin: str) -> str:
+    """The file of another recipe of the same name whose results ``folder`` shows now, if that recipe is still there."""
+    try:
+        owner: str = json.loads((folder / RUN).read_text(encoding="utf-8"))["recipe"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return owner if owner != origin and Path(owner).is_file() else ""
+
+
+def lay_out(outcomes: dict[Step, Outcome], store: Store, folder: Path, origin: str) -> None:
     """Bring ``folder`` in line with a whole run; nothing is written where it is already."""
     wanted = dict(_wanted(outcomes, store))
     before = _listed(folder)
@@ -33,7 +42,7 @@ def lay_out(outcomes: dict[Step, Outcome], store: Store, folder: Path) -> None:
         if not _same(source, folder / name):
             _put(source, folder / name, store.memo)
     keys = {step.name: outcome.record.key for step, outcome in outcomes.items()}
-    text = json.dumps({"steps": keys, "files": sorted(wanted)}, indent=1)
+    text = json.dumps({"recipe": origin, "steps": keys, "files": sorted(wanted)}, indent=1)
     if not (folder / RUN).is_file() or (folder / RUN).read_text(encoding="utf-8") != text:
         (folder / RUN).write_text(text, encoding="utf-8")
 

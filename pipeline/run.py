@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline import locks
 from pipeline.artifacts import Artifact
 from pipeline.errors import UserError
 from pipeline.fingerprint import dependencies, fold, statement
+from pipeline.sources import locate
 from pipeline.step import Step
 from pipeline.store import Damaged, Record, Store
 
@@ -74,11 +76,13 @@ def run(
     """
     before = Last(store, last or {})
     done: dict[str, Outcome] = {}
-    for step in target.walk():
-        statement(step, store.memo)  # what cannot be fingerprinted is refused before anything is made
+    # Stated before anything is made: the code in memory is that of now, whatever is edited while a long step runs,
+    # and what cannot be fingerprinted is refused before it costs time.
+    stated = {step: statement(step, store.memo) for step in target.walk()}
     for step in target.walk():
         needs = {name: done[upstream.name].record for name, upstream in step.inputs.items()}
-        status = look(step, {name: need.digest for name, need in needs.items()}, store, before, verify=verify)
+        depends = {**stated[step], "inputs": {name: need.digest for name, need in needs.items()}}
+        status = look(step, depends, store, before, verify=verify)
         if status.record is None or step.name in force:
             outcome = _make(step, status, needs, store, watcher, forced=step.name in force, verify=verify)
         else:
@@ -88,9 +92,8 @@ def run(
         yield step, outcome
 
 
-def look(step: Step, digests: Mapping[str, str], store: Store, last: Last, *, verify: bool = False) -> Status:
-    """How things stand with ``step``, given the content of its inputs; makes nothing."""
-    depends = dependencies(step, digests, store.memo)
+def look(step: Step, depends: dict[str, Any], store: Store, last: Last, *, verify: bool = False) -> Status:
+    """How things stand with ``step``, given all that it depends on; makes nothing."""
     try:
         if record := store.find(depends, verify=verify):
             return Status(depends, record, "")
@@ -108,7 +111,7 @@ def plan(target: Step, store: Store, last: Mapping[str, str]) -> Iterator[tuple[
             yield step, None
             continue
         digests = {name: found[upstream.name].digest for name, upstream in step.inputs.items()}
-        status = look(step, digests, store, before)
+        status = look(step, dependencies(step, digests, store.memo), store, before)
         if status.record:
             found[step.name] = status.record
         yield step, status
@@ -178,18 +181,35 @@ def _make(
         artifacts: dict[str, Artifact] = {name: step.takes[name](store.files(need)) for name, need in needs.items()}
 
         def call(out: Path) -> None:
+            _refuse_if_changed(step, status, store, ("settings", "code", "imports"))
+            before = set(sys.modules)
             step.stage(step.config, out, **artifacts)
-            _refuse_if_changed(step, status, store)
+            _refuse_if_changed(step, status, store, ("settings",))
+            late = {module for module in set(sys.modules) - before if locate(module)}
+            _refuse_if_changed(step, status, store, ("code",), late)
 
         return Outcome(store.make(status.depends, call), why)
 
 
-def _refuse_if_changed(step: Step, status: Status, store: Store) -> None:
-    """A file that was written to while it was read gives a result of neither its old nor its new content."""
-    now = dependencies(step, status.depends["inputs"], store.memo)
-    if now["settings"] != status.depends["settings"]:
-        found = ", ".join(differences(status.depends, now))
-        raise UserError(f"{step.name}: what it reads changed while it was read ({found}); run the same again")
+def _refuse_if_changed(
+    step: Step, status: Status, store: Store, parts: Sequence[str], modules: Collection[str] | None = None
+) -> None:
+    """A file that was written to while it was read gives a result of neither its old nor its new content; code that
+    was edited after the run began may be in memory in either form.
+
+    Args:
+        modules: whose code to look at; all of it if None.
+    """
+    now = statement(step, store.memo)
+    for part in parts:
+        old, new = status.depends[part], now[part]
+        if modules is not None:
+            old, new = ({k: v for k, v in of.items() if k.partition(":")[0] in modules} for of in (old, new))
+        if fold(old) != fold(new):
+            found = ", ".join(differences({part: old}, {part: new}))
+            raise UserError(
+                f"{step.name}: what it depends on changed since this run began ({found}); run the same again"
+            )
 
 
 def _made_meanwhile(store: Store, depends: Mapping[str, Any], verify: bool) -> Record | None:

@@ -11,55 +11,59 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline import durable
 from pipeline.run import Outcome
 from pipeline.step import Step
 
 KEPT = 100  # records a recipe; a run that found everything is worth little
 
 
-def begin(recipe: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """The record of a run that starts now."""
-    return {
-        "recipe": recipe,
-        "settings": settings,
-        "started": time.time(),
-        "finished": False,
-        "steps": {},
-        "versions": {"python": platform.python_version()},
-        "host": {
-            "system": platform.system(),
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "command": sys.argv[1:],
-        },
-    }
+class Run:
+    """The record of a run under way, written at its start and after every step: a killed run leaves one too."""
 
+    def __init__(self, folder: Path, recipe: str, origin: str, settings: dict[str, Any]) -> None:
+        now = time.time()
+        when = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
+        self._file = folder / recipe / f"{when}-{now % 1 * 1e6:06.0f}-{os.getpid()}.json"  # sorts by time
+        self._facts: dict[str, Any] = {
+            "recipe": recipe,
+            "origin": origin,
+            "settings": settings,
+            "started": now,
+            "finished": False,
+            "steps": {},
+            "versions": {"python": platform.python_version()},
+            "host": {
+                "system": platform.system(),
+                "machine": platform.machine(),
+                "cores": os.cpu_count(),
+                "command": sys.argv[1:],
+            },
+        }
+        self._write()
 
-def add(record: dict[str, Any], step: Step, outcome: Outcome) -> None:
-    """Put what became of a step into the record of its run."""
-    made = outcome.record
-    record["steps"][step.name] = {
-        "stage": made.stage,
-        "key": made.key,
-        "seconds": made.seconds if outcome.why else 0.0,
-        "why": outcome.why,
-    }
-    record["versions"].update(made.dependencies["libraries"])
+    def add(self, step: Step, outcome: Outcome) -> None:
+        """Put down what became of a step."""
+        made = outcome.record
+        self._facts["steps"][step.name] = {
+            "stage": made.stage,
+            "key": made.key,
+            "seconds": made.seconds if outcome.why else 0.0,
+            "why": outcome.why,
+        }
+        self._facts["versions"].update(made.dependencies["libraries"])
+        self._write()
 
+    def end(self, *, finished: bool) -> None:
+        """Put down how it ended, and forget the oldest runs."""
+        self._facts["finished"] = finished
+        self._write()
+        for old in sorted(self._file.parent.glob("*.json"))[:-KEPT]:
+            old.unlink(missing_ok=True)
 
-def end(record: dict[str, Any], folder: Path, *, finished: bool) -> None:
-    """Write the record; its name sorts by time."""
-    record["finished"] = finished
-    record["seconds"] = round(time.time() - record["started"], 3)
-    home = folder / record["recipe"]
-    home.mkdir(parents=True, exist_ok=True)
-    when = time.strftime("%Y%m%dT%H%M%S", time.gmtime(record["started"]))
-    file = home / f"{when}-{record['started'] % 1 * 1e6:06.0f}-{os.getpid()}.json"
-    scratch = file.with_suffix(".partial")
-    scratch.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    os.replace(scratch, file)
-    for old in sorted(home.glob("*.json"))[:-KEPT]:
-        old.unlink(missing_ok=True)
+    def _write(self) -> None:
+        self._facts["seconds"] = round(time.time() - self._facts["started"], 3)
+        durable.write(self._file, json.dumps(self._facts, indent=1))
 
 
 def newest_first(folder: Path, recipe: str) -> Iterator[dict[str, Any]]:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from pipeline import durable
+from pipeline.artifacts import LOGS, RESUME
 from pipeline.fingerprint import fold, key
 from pipeline.locks import held_if_free
 from pipeline.memo import Memo, digest
 
 RECORD = "record.json"
-RESUME = ".resume"  # in a stage's directory: what a killed attempt leaves for the next
+KEY = re.compile(r"[0-9a-f]{32}")
 ABANDONED = 7 * 24 * 3600  # seconds after which a killed attempt is no longer worth going on with
 
 
@@ -94,7 +98,7 @@ class Store:
             shutil.rmtree(files / RESUME, ignore_errors=True)
             listed = _sealed(files)
             record = Record(name, _total(listed), listed, seconds, time.time(), dict(dependencies))
-            _write_durably(scratch / RECORD, json.dumps(asdict(record), indent=1))
+            durable.write(scratch / RECORD, json.dumps(asdict(record), indent=1), flush=True)
             self._place(scratch, self._home(record.stage, name))
         finally:
             if not (files / RESUME).exists():
@@ -119,10 +123,21 @@ class Store:
 
     def remove(self, record: Record) -> None:
         """Record and files go together: out of sight first, then deleted."""
-        trash = self.scratch / f"removed-{record.key}-{os.getpid()}"
+        self.discard(self._home(record.stage, record.key))
+
+    def discard(self, home: Path) -> None:
+        """Take an entry away, whatever is in it."""
+        trash = self.scratch / f"removed-{uuid4().hex}"
         trash.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self._home(record.stage, record.key), trash)
+        os.replace(home, trash)
         shutil.rmtree(trash, ignore_errors=True)
+
+    def broken(self) -> list[Path]:
+        """Entries whose record cannot be read: of no use to anybody."""
+        entries = (
+            home for home in self.root.glob("*/*") if KEY.fullmatch(home.name) and not home.parent.name.startswith(".")
+        )
+        return sorted(home for home in entries if _load(home) is None)
 
     def sweep(self) -> None:
         """Delete what dead processes left, but not what a training can go on from."""
@@ -149,9 +164,7 @@ class Store:
     def _place(self, scratch: Path, home: Path) -> None:
         home.parent.mkdir(parents=True, exist_ok=True)
         if home.exists():  # damaged, or made again by force
-            trash = self.scratch / f"replaced-{home.name}-{os.getpid()}"
-            os.replace(home, trash)
-            shutil.rmtree(trash, ignore_errors=True)
+            self.discard(home)
         _flush(scratch)
         os.replace(scratch, home)
         _flush(home.parent)
@@ -172,6 +185,10 @@ def _sealed(files: Path) -> dict[str, tuple[int, str]]:
     """Flush every file to disk and make it read-only; its size and digest by name."""
     listed = {}
     for file in sorted(p for p in files.rglob("*") if p.is_file()):
+        if file.is_symlink():  # what it points to is not the store's to keep
+            linked = file.resolve()
+            file.unlink()
+            shutil.copyfile(linked, file)
         file.chmod(0o644)  # a copy of a read-only input is read-only as well
         with file.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -184,7 +201,7 @@ def _sealed(files: Path) -> dict[str, tuple[int, str]]:
 
 def _total(listed: Mapping[str, tuple[int, str]]) -> str:
     """One digest for all files but those in ``logs/``, which hold times and so never come out equal."""
-    return fold({name: f for name, f in listed.items() if not name.startswith("logs/")})
+    return fold({name: f for name, f in listed.items() if not name.startswith(f"{LOGS}/")})
 
 
 def _load(home: Path) -> Record | None:
@@ -196,13 +213,6 @@ def _load(home: Path) -> Record | None:
         return record if whole and isinstance(record.made, float) and isinstance(record.seconds, float) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-def _write_durably(file: Path, text: str) -> None:
-    with file.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _flush(folder: Path) -> None:

@@ -44,7 +44,7 @@ def plan(config: Config) -> Step:
     predictions = Step(backend.predict, config.prediction, model=model, tokens=tokens)
     scores = Step(evaluate, Evaluation(config.task, judge), model=model, predictions=predictions, corpus=corpus)
     bundle = Step(backend.export, config.export, model=model, tokens=tokens, corpus=corpus)
-    content = CardContent(config.card, "text-classification", config.training, title="Sentiment of reviews")
+    content = CardContent(config.card, "text-classification", config.training)
     described = Step(card, content, base=base, corpus=corpus, tokens=tokens, model=model, scores=scores, bundle=bundle)
     if config.publication.repo:
         return Step(publish, config.publication, bundle=bundle, scores=scores, card=described)

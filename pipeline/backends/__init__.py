@@ -61,6 +61,8 @@ class Training:
         require(self.gradient_accumulation_steps >= 1, "gradient_accumulation_steps must be at least 1")
         require(0 <= self.label_smoothing < 1, "label_smoothing is a share, from 0 to below 1")
         require(self.patience >= 0, "patience is a number of epochs, or 0")
+        require(0 <= self.seed < 2**32, "seed is a whole number from 0 to 4294967295")
+        require(self.checkpoint_seconds >= 0, "checkpoint_seconds must not be negative")
 
 
 @dataclass(frozen=True)

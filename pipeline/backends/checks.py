@@ -50,7 +50,7 @@ def check_tokenizer(folder: Path, sample: Sample, corpus: Corpus) -> None:
     """The tokenizer in ``folder`` must turn the corpus's text into the very ids that were trained on."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     texts = corpus.table("validation")["text"].take(sample.rows).to_pylist()
     for row, text, ids in zip(sample.rows, texts, tokenizer(texts, truncation=True)["input_ids"], strict=True):
         if ids != sample.split.row(int(row)).tolist():

@@ -134,9 +134,8 @@ def _table(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, s
                     )
                 yield line, fields[text], fields[label]
         except csv.Error as error:
-            raise UserError(
-                f'{file}, line {begun}: {error}; a double quote inside a text is written twice, as in ""'
-            ) from None
+            reason = "a double quote is opened and never closed" if "end of data" in str(error) else str(error)
+            raise UserError(f'{file}, line {begun}: {reason}; inside a text it is written twice, as in ""') from None
 
 
 def _delimiter(header: str, file: Path) -> str:

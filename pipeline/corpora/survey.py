@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.corpora.labels import Labels, plain
 from pipeline.corpora.rows import Row
+from pipeline.progress import Advance
 
 if TYPE_CHECKING:
     import numpy as np
 
 DROPPED = -1
+TOLD = 1_000  # rows between two tellings
 
 
 class Part:
@@ -29,9 +31,11 @@ class Part:
         self._values: dict[str, int] = {}  # label as written: in which order seen
         self._first: dict[str, Row] = {}  # the first row of each label that has a text
 
-    def see(self, rows: Iterable[Row]) -> None:
-        """Take in every row."""
+    def see(self, rows: Iterable[Row], advance: Advance = lambda rows: None) -> None:
+        """Take in every row, telling ``advance`` how many now and then."""
         for row in rows:
+            if row.number % TOLD == 0:
+                advance(TOLD)
             text = row.text.strip()
             value = plain(row.label)
             if text and value not in self._values:

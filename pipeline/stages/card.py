@@ -19,7 +19,7 @@ class Description:
     """What a card says that no file knows."""
 
     title: str = ""
-    """of the card; empty: the recipe's"""
+    """of the card; empty: what the labels say"""
     language: str = ""
     """of the texts, as an ISO 639 code such as en or zh"""
     data: str = ""
@@ -39,7 +39,6 @@ class CardContent:
     description: Description
     task: str  # the Hub's name of it, such as text-classification
     training: Training
-    title: str  # where the description has none
 
 
 def card(
@@ -86,9 +85,9 @@ class _Facts:
         bundle: Bundle,
     ) -> None:
         self.config, self.base = config, base
-        self.title = config.description.title or config.title
         self.source = base.read("source.json")
         self.data = corpus.read("data.json")
+        self.title = config.description.title or f"Text classifier: {', '.join(self.data['labels'][:6])}"
         self.cut = tokens.read("tokens.json")
         self.history = model.read("history.json")
         self.scores, self.details = scores.read("scores.json"), scores.read("details.json")
@@ -180,7 +179,7 @@ class _Facts:
             found = self.exports["onnx"]
             yield (
                 f"`onnx/model.onnx` takes any batch size and length; on {found['rows']} validation rows its logits are "
-                f"within {found['largest_difference']:.0e} of the model's.\n"
+                f"within {found['largest_difference']:.1e} of the model's.\n"
             )
 
     def _limits(self) -> Iterator[str]:
@@ -202,7 +201,10 @@ def _license(base: Model) -> str | None:
     readme = base.path / "README.md"
     if not readme.is_file():
         return None
-    found = ModelCard(readme.read_text(encoding="utf-8")).data.get("license")
+    try:
+        found = ModelCard(readme.read_text(encoding="utf-8")).data.get("license")
+    except Exception:  # a card of somebody else's that is no YAML states no license
+        return None
     return found if isinstance(found, str) else None
 
 

@@ -15,7 +15,7 @@ from pipeline.corpora.columns import Columns
 from pipeline.errors import UserError
 from pipeline.fields import require
 from pipeline.hub import explained, looks_like_id, pin
-from pipeline.progress import say
+from pipeline.progress import say, work
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,11 +54,17 @@ class Source:
         require(0 <= self.test < 1, "test is a share of the rows, from 0 to below 1")
         require(self.validation + self.test < 1, "validation and test leave no rows to train on")
         require(self.limit >= 0, "limit is a number of rows, or 0 for all")
+        require(0 <= self.seed < 2**32, "seed is a whole number from 0 to 4294967295")
+
+    @property
+    def path(self) -> Path:
+        """Where it is, if it is on disk."""
+        return Path(self.source).expanduser()
 
     @property
     def remote(self) -> bool:
         """Whether it names a dataset on the Hub: no such thing on disk, and the form of an id."""
-        place = Path(self.source)
+        place = self.path
         return not place.exists() and place.suffix.lower() not in files.FORMATS and looks_like_id(self.source)
 
     def pinned(self, known: MutableMapping[str, str]) -> Source:
@@ -74,7 +80,7 @@ class Source:
         """Files count by their content, not by where they lie."""
         if self.remote:
             return {}
-        layout = files.lay(Path(self.source), self.subset)
+        layout = files.lay(self.path, self.subset)
         found = {part: [(file.suffix.lower(), file) for file in some] for part, some in layout.parts.items()}
         return {"source": {"files": found, "labels": layout.labels}}
 
@@ -94,12 +100,13 @@ def collect(config: Collection, out: Path) -> Corpus:
         UserError: the source cannot be read or used; the message names file and line.
     """
     source = config.source
-    folder = _download(source) if source.remote else Path(source.source)
+    folder = _download(source) if source.remote else source.path
     with named_after(source.source, folder):
         layout = files.lay(folder, source.subset)
         seen = {name: survey.Part() for name in layout.parts}
         for name, part in seen.items():
-            part.see(rows.read(layout.parts[name], config.columns, source.encoding))
+            with work(f"reading {name}", 0) as advance:
+                part.see(rows.read(layout.parts[name], config.columns, source.encoding), advance)
         settled = _settle(config, layout, seen)
         chosen = _choose(source, seen)
         made = Corpus(out)
@@ -137,6 +144,7 @@ def _download(source: Source) -> Path:
     from huggingface_hub import snapshot_download
 
     patterns = [f"*{ending}" for ending in (*files.FORMATS, ".txt", "README.md")]
+    say(f"{source.source} at {source.revision[:8]}, from the Hub")
     with explained("dataset", source.source):
         folder = Path(
             snapshot_download(source.source, repo_type="dataset", revision=source.revision, allow_patterns=patterns)
@@ -181,7 +189,10 @@ def _names_in_card(folder: Path, label: str) -> list[str]:
     from huggingface_hub import DatasetCard
 
     file = folder / "README.md"
-    info = DatasetCard.load(file).data.get("dataset_info") if file.is_file() else None
+    try:
+        info = DatasetCard.load(file).data.get("dataset_info") if file.is_file() else None
+    except Exception:  # a card that is no YAML states nothing
+        return []
     for part in info if isinstance(info, list) else [info or {}]:
         for feature in part.get("features", []):
             kind = feature.get("dtype")

@@ -60,7 +60,8 @@ class Checkpoint:
     @property
     def folder(self) -> Path | None:
         """The folder it is, if it is one."""
-        return Path(self.model) if Path(self.model).is_dir() else None
+        place = Path(self.model).expanduser()
+        return place if place.is_dir() else None
 
     def pinned(self, known: MutableMapping[str, str]) -> Checkpoint:
         """With the Hub's commit in place of a branch."""
@@ -86,6 +87,7 @@ def fetch(config: Checkpoint, out: Path) -> Model:
     Raises:
         UserError: there is no such model, or its weights are pickled, which can run any code when loaded.
     """
+    config = config.pinned({})  # nothing to do in a run, where it is pinned already
     if config.folder:
         place, whence = config.folder, "a folder"
     elif packaged := _packaged(config):
@@ -98,7 +100,8 @@ def fetch(config: Checkpoint, out: Path) -> Model:
     at = f" at {config.revision[:8]}" if config.revision else ""
     say(f"{config.model}{at}, from {whence}")
     made = Model(out)
-    made.write("source.json", {"model": config.model, "revision": config.revision})
+    hub_id = config.model if config.revision else ""  # where a folder lies is no part of a result
+    made.write("source.json", {"model": hub_id, "revision": config.revision})
     return made
 
 
@@ -141,6 +144,11 @@ def _check(folder: Path, source: Path, name: str) -> None:
     config = _config(folder, name)
     if "model_type" not in config:
         raise UserError(f"{name}: config.json names no model_type; code that comes with a model is never run here")
+    if "auto_map" in config and not _is_known(config["model_type"]):
+        raise UserError(
+            f"{name}: a {config['model_type']} model needs code that comes with it, and such code is never run here; "
+            "choose a model that transformers knows by itself"
+        )
     if not any(folder.glob("*.safetensors")):
         _refuse_weights(name, [file.name for file in source.iterdir()])
     for weights in folder.glob("*.safetensors"):
@@ -160,6 +168,12 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{name}: its config.json is not JSON ({error}); get it again") from None
     return found if isinstance(found, dict) else {}
+
+
+def _is_known(kind: str) -> bool:
+    from transformers import CONFIG_MAPPING
+
+    return kind in CONFIG_MAPPING
 
 
 def _refuse_weights(name: str, files: Iterable[str]) -> NoReturn:

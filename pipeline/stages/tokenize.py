@@ -37,7 +37,7 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base.path)
+        tokenizer = AutoTokenizer.from_pretrained(base.path, trust_remote_code=False)
     except Exception as error:  # transformers and tokenizers raise all kinds, a bare Exception among them
         raise UserError(f"{_name(base)}: its tokenizer cannot be loaded ({error}); get it again") from None
     if not tokenizer.is_fast:
@@ -63,10 +63,10 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
 
 
 def _name(base: Model) -> str:
-    """What to call the model in a message."""
+    """What to call the model in a message: its id on the Hub, if it has one."""
     known = base.path / "source.json"
     name: str = base.read(known.name)["model"] if known.is_file() else str(base.path)
-    return name
+    return name or "the base model"
 
 
 def _check_length(max_length: int, tokenizer: Any, base: Model) -> None:

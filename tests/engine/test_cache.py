@@ -111,7 +111,8 @@ def test_a_file_that_changes_while_it_is_read_gives_no_result(made: Recipe) -> N
         "    return _text(out, [config", "    config.file.write_text(lines[0] + '!')\n    return _text(out, [config"
     )
     refused(
-        made.call("run"), "write: what it reads changed while it was read (file: other content); run the same again"
+        made.call("run"),
+        "write: what it depends on changed since this run began (file: other content); run the same again",
     )
     assert len(list((made.store / "write").iterdir())) == 1
 

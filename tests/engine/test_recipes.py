@@ -43,7 +43,7 @@ def test_an_unknown_recipe_is_refused_with_the_nearest(cli: Cli) -> None:
 
 
 def test_an_unknown_recipe_like_no_other_is_refused_with_all_there_are(cli: Cli) -> None:
-    refused(cli("plan", "zzz"), "no recipe 'zzz'; there are ", "sentiment")
+    refused(cli("plan", "zzz"), "no recipe 'zzz'; the recipes are: ", "sentiment")
 
 
 def test_a_missing_recipe_file_is_refused(cli: Cli, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-
-import pytest
+from types import SimpleNamespace
+from unittest import mock
 
 from pipeline import runs
+from pipeline.run import Outcome
+from pipeline.store import Record
 from tests.conftest import read_json
 from tests.engine.conftest import Recipe
 
@@ -42,16 +44,16 @@ def test_a_damaged_run_record_is_passed_over(toy: Recipe) -> None:
 
 
 def record(name: str, started: float, key: str, folder: Path, finished: bool = True) -> None:
-    made = {**runs.begin(name, {}), "started": started, "steps": {key: {"key": key}}}
-    runs.end(made, folder, finished=finished)
+    """Leave the record of a run that began at a time and made one step, of the same name as its key."""
+    made = Record(key, "", {}, 0.0, 0.0, {"stage": "s", "libraries": {}})
+    with mock.patch("time.time", return_value=started):
+        run = runs.Run(folder, name, f"{name}.py", {})
+        run.add(SimpleNamespace(name=key), Outcome(made))  # type: ignore[arg-type]
+        run.end(finished=finished)
 
 
-def test_runs_of_one_second_are_told_apart_in_the_order_they_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000_900_000_000)
+def test_runs_of_one_second_are_told_apart_in_the_order_they_started(tmp_path: Path) -> None:
     record("toy", 1_000_000_000.1, "first", tmp_path)
-    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_001_100_000_000)
     record("toy", 1_000_000_000.95, "second", tmp_path)
     assert [list(each["steps"]) for each in runs.newest_first(tmp_path, "toy")] == [["second"], ["first"]]
 

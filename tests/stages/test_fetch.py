@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
@@ -12,7 +14,8 @@ import pytest
 from pipeline.artifacts import Model
 from pipeline.hub import is_commit, looks_like_id, pin
 from pipeline.stages.fetch import PACKAGED, Checkpoint, fetch
-from tests.stages.conftest import Notebook, put, refusing
+from tests.conftest import Cli, read_json
+from tests.stages.conftest import Notebook, assert_refused, put, refusing
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 Get = Callable[[str | Path], Model]
@@ -28,7 +31,7 @@ def test_a_folder_is_copied_byte_for_byte(model: Path, get: Get, heard: Notebook
     made = get(model)
     for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
         assert (made.path / name).read_bytes() == (model / name).read_bytes()
-    assert made.read("source.json") == {"model": str(model), "revision": ""}
+    assert made.read("source.json") == {"model": "", "revision": ""}
     assert heard.lines == [f"{model}, from a folder"]
 
 
@@ -126,3 +129,17 @@ def test_a_full_commit_is_taken_as_it_is_and_a_known_branch_from_what_is_known()
     assert is_commit("a" * 40) and not is_commit("main") and not is_commit("a" * 39)
     assert pin("model", "owner/name", "a" * 40, {}) == "a" * 40
     assert pin("model", "owner/name", "", {"model owner/name@main": "b" * 40}) == "b" * 40
+
+
+def test_where_a_folder_lies_is_no_part_of_the_result(model: Path, get: Get, tmp_path: Path) -> None:
+    moved = shutil.copytree(model, tmp_path / "moved")
+    assert (get(model).path / "source.json").read_bytes() == (get(moved).path / "source.json").read_bytes()
+
+
+def test_code_that_comes_with_a_model_is_never_run_nor_asked_about(cli: Cli, model: Path) -> None:
+    config = read_json(model / "config.json")
+    config |= {"model_type": "unheard-of", "auto_map": {"AutoConfig": "somebody/code--configuration.Config"}}
+    put(model / "config.json", json.dumps(config))
+    done = cli("run", "sentiment", f"base.model={model}", "--until", "fetch")
+    assert_refused(done, "unheard-of", "such code is never run here")
+    assert "y/N" not in done.stdout

@@ -65,6 +65,8 @@ def attention(
     """Scaled dot-product attention (Vaswani et al. 2017), heads of shape (batch, heads, length, size)."""
     import torch
 
+    if groups := query.shape[1] // key.shape[1] - 1:  # grouped queries share keys and values (Ainslie et al. 2023)
+        key, value = (shared.repeat_interleave(groups + 1, dim=1) for shared in (key, value))
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scores = torch.matmul(query * scale, key.transpose(2, 3))
     if attention_mask is not None:

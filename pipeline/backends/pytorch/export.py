@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import Bundle, Corpus, Model, Tokens
+from pipeline.artifacts import LOGS, Bundle, Corpus, Model, Tokens
 from pipeline.backends import Export
 from pipeline.backends.batches import Ragged
 from pipeline.backends.checks import Sample, check_labels, check_logits, check_tokenizer
@@ -15,7 +15,7 @@ from pipeline.backends.pytorch.onnx import to_onnx
 from pipeline.progress import say, work
 from pipeline.runtimes.onnx import Session
 
-INSIDE = ("history.json", "logs", "labels.json", "source.json")  # of a Model, but no part of a checkpoint
+INSIDE = ("history.json", LOGS, "labels.json", "source.json")  # of a Model, but no part of a checkpoint
 BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")  # what a runtime needs besides the graph
 
 

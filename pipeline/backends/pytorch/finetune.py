@@ -9,19 +9,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.artifacts import Model, Tokens
+from pipeline.artifacts import LOGS, RESUME, Model, Tokens
 from pipeline.backends import Finetuning
 from pipeline.backends.batches import Ragged, shuffled
 from pipeline.backends.pytorch import checkpoint, dropout, network, optimization
 from pipeline.backends.pytorch.vocabulary import Vocabulary
 from pipeline.backends.schedule import linear
-from pipeline.errors import UserError
+from pipeline.errors import CheckFailed, UserError
 from pipeline.progress import say, work
 
 if TYPE_CHECKING:
     import numpy as np
 
-RESUME = ".resume"  # survives a killed call, for the next one with the same directory
 BATCH_SIZE = 64  # of validation; the same as in prediction, so that the numbers are the same
 POINTS = 2_000  # of the loss curve, at most
 
@@ -64,9 +63,8 @@ def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> M
     made.write("labels.json", labels)
     made.write("source.json", base.read("source.json"))
     made.write("history.json", loop.history())
-    if (out / RESUME / "logs").exists():
-        shutil.move(out / RESUME / "logs", out / "logs")
-    made.write("logs/speed.json", loop.speed())
+    shutil.move(out / RESUME / LOGS, out / LOGS)
+    made.write(f"{LOGS}/speed.json", loop.speed())
     shutil.rmtree(out / RESUME)
     return made
 
@@ -119,8 +117,8 @@ class _Loop:
         """Go through the epochs, from where a killed call was."""
         self._go_on()
         state, rows = self.progress, len(self.train)
-        with self._board() as board, work("training", rows * self.training.epochs) as advance:
-            advance(min(rows, state.step * self._rows_a_step) + state.epoch * rows)
+        done = min(rows, state.step * self._rows_a_step) + state.epoch * rows
+        with self._board() as board, work("training", rows * self.training.epochs, done=done) as advance:
             while state.epoch < self.training.epochs and not self._out_of_patience():
                 self.net.train()
                 self._epoch(board, advance)
@@ -137,7 +135,10 @@ class _Loop:
         """Put the best epoch's weights in, with the whole vocabulary."""
         if self.progress.best_epoch != self.progress.epoch - 1:
             found = checkpoint.read(self.resume / "best.safetensors")
-            assert found is not None, "the best weights are written before they are needed"
+            if found is None or found[1] != {"epoch": self.progress.best_epoch}:
+                raise CheckFailed(
+                    f"the weights of epoch {self.progress.best_epoch + 1} are gone or another's; train again with --force"
+                )
             self.net.load_state_dict(found[0])
         self.vocabulary.restore()
 
@@ -231,7 +232,7 @@ class _Loop:
         if state.best is None or value > state.best:
             state.best, state.best_epoch = value, state.epoch
             if state.epoch + 1 < self.training.epochs:
-                checkpoint.write(self.resume / "best.safetensors", self.net.state_dict(), {})
+                checkpoint.write(self.resume / "best.safetensors", self.net.state_dict(), {"epoch": state.epoch})
 
     def _out_of_patience(self) -> bool:
         waited = self.progress.epoch - 1 - self.progress.best_epoch
@@ -256,7 +257,7 @@ class _Loop:
         from torch.utils.tensorboard import SummaryWriter
 
         done = self.progress.epoch * self.steps_an_epoch + self.progress.step
-        return SummaryWriter(str(self.resume / "logs" / "tensorboard"), purge_step=done + 1)
+        return SummaryWriter(str(self.resume / LOGS / "tensorboard"), purge_step=done + 1)
 
 
 def _finite(loss: float, step: int) -> float:

@@ -26,9 +26,11 @@ def load(folder: Path, head: str, **options: Any) -> Any:
     import transformers
 
     try:
-        return getattr(transformers, HEADS[head]).from_pretrained(folder, dtype=torch.float32, **options)
+        return getattr(transformers, HEADS[head]).from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False, **options
+        )
     except ValueError as error:
-        if "Unrecognized" not in str(error):
+        if "Unrecognized" not in str(error) and "trust_remote_code" not in str(error):
             raise
         kind = transformers.PretrainedConfig.get_config_dict(folder)[0].get("model_type")
         raise UserError(
@@ -42,7 +44,7 @@ def load_saved(folder: Path) -> Any:
     import transformers
 
     architecture = transformers.PretrainedConfig.get_config_dict(folder)[0]["architectures"][0]
-    return getattr(transformers, architecture).from_pretrained(folder, dtype=torch.float32)
+    return getattr(transformers, architecture).from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
 
 
 def with_new_head(network: Any) -> Any:
@@ -56,7 +58,7 @@ def pad_id(folder: Path) -> int:
     """The padding token's id, by the tokenizer in ``folder``."""
     from transformers import AutoTokenizer
 
-    found = AutoTokenizer.from_pretrained(folder).pad_token_id
+    found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False).pad_token_id
     return 0 if found is None else int(found)
 
 

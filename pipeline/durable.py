@@ -1,0 +1,24 @@
+"""Small files that are either the old or the new, whenever the power goes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write(file: Path, text: str, *, flush: bool = False) -> None:
+    """Replace ``file`` in one go; with ``flush``, only once the disk has it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            if flush:
+                os.fsync(stream.fileno())
+        Path(scratch).chmod(0o644)
+        os.replace(scratch, file)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
