@@ -52,9 +52,9 @@ class Notebook(Silence):
         self.lines.append(text)
 
     @contextmanager
-    def work(self, what: str, total: int, unit: str) -> Iterator[Advance]:
-        def advance(done: int) -> None:
-            self.done += done
+    def work(self, what: str, total: int, unit: str, done: int) -> Iterator[Advance]:
+        def advance(more: int) -> None:
+            self.done += more
 
         yield advance
 

@@ -74,8 +74,8 @@ def test_every_answer_stands_beside_its_text(corpus: Corpus, tmp_path: Path) -> 
 
 
 def test_a_saved_model_that_answers_otherwise_than_in_training_fails(corpus: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(CheckFailed, match=r"validation accuracy is 0.750000, but training ended with 0.900000"):
-        judged(corpus, tmp_path, claimed={"accuracy": 0.9})
+    with pytest.raises(CheckFailed, match=r"validation accuracy is 0.750000, but training ended with 0.250000"):
+        judged(corpus, tmp_path, claimed={"accuracy": 0.25})
 
 
 def test_the_numbers_of_training_are_those_of_evaluation() -> None:

@@ -58,10 +58,10 @@ MISTAKES: dict[str, tuple[str, list[str], list[str]]] = {
         "fetch", ["base.model={at}/pickled", "base.revision=v1"], ["base.revision=v1", "is a folder and has no revisions"],
     ),
     "texts too long for the model": (
-        "tokenize", ["base.model={model}", "max_length=100"], ["max_length=100: {model} takes texts of 3 to 64 tokens"],
+        "tokenize", ["base.model={model}", "max_length=100"], ["max_length=100: the base model takes texts of 3 to 64 tokens"],
     ),
     "texts too short for the model": (
-        "tokenize", ["base.model={model}", "max_length=2"], ["max_length=2: {model} takes texts of 3 to 64 tokens"],
+        "tokenize", ["base.model={model}", "max_length=2"], ["max_length=2: the base model takes texts of 3 to 64 tokens"],
     ),
 }  # fmt: skip
 
