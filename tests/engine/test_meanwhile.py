@@ -21,10 +21,8 @@ def test_code_that_is_edited_while_an_earlier_step_runs_is_not_taken_for_what_ra
     background.let_go()
     _, told = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert (
-        "cast: what it depends on changed since this run began (code of trouble:cast changed); run the same again"
-        in told
-    )
+    assert "cast: what it depends on changed since this run began (code of trouble:cast changed" in told
+    assert "run the same again" in told
     assert trouble.run().keys() == {"cast"}
     assert (trouble.results / "piece.txt").read_text(encoding="utf-8").startswith("new ")
 
