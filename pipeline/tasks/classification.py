@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.corpora.columns import Columns
-from pipeline.fields import require
+from pipeline.fields import neutral, require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +20,10 @@ HEADLINE = ("accuracy", "f1", "matthews", "baseline_accuracy")  # what people lo
 class Classification:
     """Learn the ``label`` of a ``text``."""
 
-    text: str = "text"
+    # What columns are called counts where they are read, as ``columns``, and for nothing that comes after.
+    text: str = neutral("text")
     """the column of the text"""
-    label: str = "label"
+    label: str = neutral("label")
     """the column of the label"""
     head: ClassVar[str] = "classification"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "f1")

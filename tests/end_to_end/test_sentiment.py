@@ -63,6 +63,9 @@ def test_changes_remake_what_they_touch_and_going_back_finds_everything(
     write_csv(reviews / "test.csv", [("the film was lovely", "positive"), ("the soup was dull", "negative")])
     assert run()[:2] == ["collect", "tokenize"]
     assert "finetune" in run("training.seed=3")
+    for file in reviews.glob("*.csv"):
+        edit(file, "text,label", "review,stars")
+    assert run("training.seed=3", "task.text=review", "task.label=stars") == ["collect"]
 
 
 def edit(file: Path, old: str, new: str) -> None:
