@@ -5,13 +5,14 @@
 Both get the same base model, tokens, rows, epochs, batch size, learning rate, precision and threads, group batches
 by length, use the fused AdamW, validate after every epoch and keep the best epoch's weights.  Each runs in a process
 of its own, in turn; nothing else should run meanwhile.  Printed: seconds in training steps alone, seconds of
-the whole call with validation and saving, test accuracy, and the ratios.
+the whole call with validation and saving, test accuracy, peak memory of the process, and the ratios.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -156,7 +157,8 @@ def step_clock():
 
 def result(steps: float, whole: float, answers, targets) -> dict[str, float]:
     accuracy = float((answers == targets).mean())
-    return {"steps": round(steps, 2), "whole": round(whole, 2), "test_accuracy": round(accuracy, 4)}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # Linux counts in KiB
+    return {"steps": round(steps, 2), "whole": round(whole, 2), "test_accuracy": round(accuracy, 4), "peak_MiB": memory}
 
 
 if __name__ == "__main__":
