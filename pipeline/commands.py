@@ -92,26 +92,34 @@ def run(
     _die_like_ctrl_c()
     console = Console(_width(goal.walk()))
     listener.set(console)
-    outcomes: dict[Step, running.Outcome] = {}
+    record = runs.Run(_runs(store), title, origin, {path: written(value) for path, value in settings(config)})
     with cleaning.running(store, lambda who: print(f"waiting for {who}, which is starting or cleaning", flush=True)):
-        store.sweep()
-        last = runs.last_keys(_runs(store), title)
-        record = runs.Run(_runs(store), title, origin, {path: written(value) for path, value in settings(config)})
-        try:
-            for step, outcome in running.run(goal, store, console, last=last, force=force, verify=verify):
-                outcomes[step] = outcome
-                record.add(step, outcome)
-            if goal is target:
-                with locks.held(store.locks / f"results-{title}.lock"):
-                    results.lay_out(outcomes, store, shown, origin)
-        finally:
-            record.end(finished=target in outcomes)
-            store.memo.save()
+        outcomes = _bring_up_to_date(goal, store, console, record, force=force, verify=verify)
+        if goal is target:
+            with locks.held(store.locks / f"results-{title}.lock"):
+                results.lay_out(outcomes, store, shown, origin)
+            record.end()
+    store.memo.save()
     if goal is target:
         _summary(shown)
     else:
         print(f"{until} is in {store.files(outcomes[goal].record)}")
     print(f"{until or title} is up to date ({seconds(time.perf_counter() - begun)})")
+
+
+def _bring_up_to_date(
+    goal: Step, store: Store, console: Console, record: runs.Run, *, force: Sequence[str], verify: bool
+) -> dict[Step, running.Outcome]:
+    """Run ``goal``; whatever ends it, what was done is on record and what was learnt of files is kept."""
+    store.sweep()
+    outcomes = {}
+    try:
+        for step, outcome in running.run(goal, store, console, last=record.before, force=force, verify=verify):
+            outcomes[step] = outcome
+            record.add(step, outcome)
+    finally:
+        store.memo.save()
+    return outcomes
 
 
 def _die_like_ctrl_c() -> None:

@@ -22,6 +22,7 @@ class Run:
     """The record of a run under way, written at its start and after every step: a killed run leaves one too."""
 
     def __init__(self, folder: Path, recipe: str, origin: str, settings: dict[str, Any]) -> None:
+        self.before = last_keys(folder, recipe)  # what to compare with when saying why
         now = time.time()
         when = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
         self._file = folder / recipe / f"{when}-{now % 1 * 1e6:06.0f}-{os.getpid()}.json"  # sorts by time
@@ -54,9 +55,9 @@ class Run:
         self._facts["versions"].update(made.dependencies["libraries"])
         self._write()
 
-    def end(self, *, finished: bool) -> None:
-        """Put down how it ended, and forget the oldest runs."""
-        self._facts["finished"] = finished
+    def end(self) -> None:
+        """Put down that it came to its end, and forget the oldest runs."""
+        self._facts["finished"] = True
         self._write()
         for old in sorted(self._file.parent.glob("*.json"))[:-KEPT]:
             old.unlink(missing_ok=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.artifacts import Corpus
-from pipeline.corpora import arrow, files, labels, rows, survey
+from pipeline.corpora import arrow, files, labels, remote, rows, survey
 from pipeline.corpora.columns import Columns
 from pipeline.errors import UserError
 from pipeline.fields import require
-from pipeline.hub import explained, looks_like_id, pin
+from pipeline.hub import looks_like_id, pin
 from pipeline.progress import say, work
 
 if TYPE_CHECKING:
@@ -100,8 +99,8 @@ def collect(config: Collection, out: Path) -> Corpus:
         UserError: the source cannot be read or used; the message names file and line.
     """
     source = config.source
-    folder = _download(source) if source.remote else source.path
-    with named_after(source.source, folder):
+    folder = remote.download(source.source, source.revision) if source.remote else source.path
+    with remote.named_after(source.source, folder):
         layout = files.lay(folder, source.subset)
         seen = {name: survey.Part() for name in layout.parts}
         for name, part in seen.items():
@@ -139,32 +138,6 @@ def remarks(report: dict[str, Any]) -> Iterator[str]:
         yield f"{report['empty']:,} rows without text were left out"
 
 
-def _download(source: Source) -> Path:
-    """A Hub dataset at its commit, as its files: they are read like any others, so that "null" stays text there too."""
-    from huggingface_hub import snapshot_download
-
-    patterns = [f"*{ending}" for ending in (*files.FORMATS, ".txt", "README.md")]
-    say(f"{source.source} at {source.revision[:8]}, from the Hub")
-    with explained("dataset", source.source):
-        folder = Path(
-            snapshot_download(source.source, repo_type="dataset", revision=source.revision, allow_patterns=patterns)
-        )
-    if not folder.is_dir():
-        raise UserError(
-            f"{source.source}: the dataset has no file that can be read here; it reads {', '.join(files.FORMATS)}"
-        )
-    return folder
-
-
-@contextmanager
-def named_after(name: str, folder: Path) -> Iterator[None]:
-    """Problems in a download are told by the name of the dataset, not by its place in a cache."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(*(problem.replace(str(folder), name) for problem in error.problems)) from None
-
-
 def _settle(config: Collection, layout: files.Layout, seen: Mapping[str, survey.Part]) -> labels.Labels:
     """Which number stands for which label, in every part."""
     source = config.source
@@ -177,29 +150,11 @@ def _settle(config: Collection, layout: files.Layout, seen: Mapping[str, survey.
     if not listed:
         listed = arrow.class_names(next(iter(layout.parts.values()))[0], config.columns)
     if not listed and source.remote:
-        listed = _names_in_card(layout.folder, config.columns.label)
+        listed = remote.names_in_card(layout.folder, config.columns.label)
     settled = labels.settle(first, source.labels, listed, place)
     for part in seen.values():
         part.settle(settled)
     return settled
-
-
-def _names_in_card(folder: Path, label: str) -> list[str]:
-    """The label names that a dataset's card states, if it does."""
-    from huggingface_hub import DatasetCard
-
-    file = folder / "README.md"
-    try:
-        info = DatasetCard.load(file).data.get("dataset_info") if file.is_file() else None
-    except Exception:  # a card that is no YAML states nothing
-        return []
-    for part in info if isinstance(info, list) else [info or {}]:
-        for feature in part.get("features", []):
-            kind = feature.get("dtype")
-            if feature.get("name") == label and isinstance(kind, dict) and "class_label" in kind:
-                names = kind["class_label"]["names"]
-                return [names[str(i)] for i in range(len(names))]
-    return []
 
 
 def _choose(source: Source, seen: Mapping[str, survey.Part]) -> dict[str, tuple[str, np.ndarray]]:

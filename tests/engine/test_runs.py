@@ -49,7 +49,8 @@ def record(name: str, started: float, key: str, folder: Path, finished: bool = T
     with mock.patch("time.time", return_value=started):
         run = runs.Run(folder, name, f"{name}.py", {})
         run.add(SimpleNamespace(name=key), Outcome(made))  # type: ignore[arg-type]
-        run.end(finished=finished)
+        if finished:
+            run.end()
 
 
 def test_runs_of_one_second_are_told_apart_in_the_order_they_started(tmp_path: Path) -> None:
