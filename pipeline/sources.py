@@ -55,6 +55,7 @@ class _Reach:
     def __init__(self, memo: Memo) -> None:
         self.memo = memo
         self.code = Code()
+        self.sources: dict[str, syntax.Source] = {}
         self.seen: set[tuple[str, str]] = set()
         self.todo: list[tuple[str, str]] = []
 
@@ -101,9 +102,10 @@ class _Reach:
             module = module.rpartition(".")[0]
 
     def _read(self, module: str, file: Path) -> syntax.Source:
-        kind = f"source {syntax.FORM} {sys.hexversion} {module}"
-        source: syntax.Source = self.memo.recall(kind, file, lambda f: syntax.read(f, module))
-        return source
+        if module not in self.sources:
+            kind = f"source {syntax.FORM} {sys.hexversion} {module}"
+            self.sources[module] = self.memo.recall(kind, file, lambda f: syntax.read(f, module))
+        return self.sources[module]
 
     def _resolve(self, module: str, source: syntax.Source, name: str, label: str) -> None:
         """Find what ``name``, dotted or not, means in a module to ``label``; builtins and locals mean nothing."""
