@@ -55,8 +55,6 @@ def explained(kind: str, name: str) -> Iterator[None]:
     local = f"a folder on this machine works too: {setting}=PATH"
     try:
         yield
-    except UserError:
-        raise
     except errors.GatedRepoError:
         raise UserError(
             f"{name}: access must be asked for on its page on the Hub, then log in with `hf auth login`"

@@ -12,12 +12,8 @@ from pipeline.progress import say, work
 from pipeline.tasks import Task
 
 BATCH = 2_000  # texts encoded at once
-COUNTING_FROM_PADDING = (
-    "roberta",
-    "camembert",
-    "longformer",
-    "data2vec-text",
-)  # their first position is behind the padding's
+# Kinds of models whose first position is the one behind the padding's.
+COUNTING_FROM_PADDING = ("roberta", "camembert", "longformer", "data2vec-text")
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,8 @@ def test_another_seed_gives_other_weights(made: Made, tmp_path: Path) -> None:
     assert weights(train(made, tmp_path / "a")) != weights(train(made, tmp_path / "b", seed=18))
 
 
-@pytest.mark.parametrize("at", [2, 7, 13])
-def test_a_killed_training_goes_on_and_ends_with_the_same_weights(made: Made, tmp_path: Path, at: int) -> None:
-    whole = weights(train(made, tmp_path / "whole"))
+def kill(made: Made, out: Path, at: int) -> None:
+    """A training in a process of its own that is killed when it has saved its state so many times."""
     script = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
@@ -71,12 +70,26 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(made: Made, tm
                 os.kill(os.getpid(), signal.SIGKILL)
         checkpoint.write = counted
         config = Finetuning(Classification(), Training(checkpoint_seconds=0, **{QUICK!r}))
-        finetune(config, Path({str(folder(tmp_path / "killed"))!r}),
+        finetune(config, Path({str(folder(out))!r}),
                  base=Model(Path({str(made.base.path)!r})), tokens=Tokens(Path({str(made.tokens.path)!r})))
     """)
-    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=surroundings(tmp_path), check=False)
+    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=surroundings(out), check=False)
     assert killed.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("at", [2, 7, 13])
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(made: Made, tmp_path: Path, at: int) -> None:
+    whole = weights(train(made, tmp_path / "whole"))
+    kill(made, tmp_path / "killed", at)
     assert not (tmp_path / "killed" / "model.safetensors").exists()
+    assert weights(train(made, tmp_path / "killed")) == whole
+
+
+def test_a_state_whose_best_weights_are_torn_is_a_fresh_start(made: Made, tmp_path: Path) -> None:
+    whole = weights(train(made, tmp_path / "whole"))
+    kill(made, tmp_path / "killed", 13)
+    (best,) = (tmp_path / "killed" / ".resume").glob("best-*")
+    best.write_bytes(os.urandom(1000))
     assert weights(train(made, tmp_path / "killed")) == whole
 
 

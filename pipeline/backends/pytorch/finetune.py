@@ -134,11 +134,9 @@ class _Loop:
     def keep_best(self) -> None:
         """Put the best epoch's weights in, with the whole vocabulary."""
         if self.progress.best_epoch != self.progress.epoch - 1:
-            found = checkpoint.read(self.resume / "best.safetensors")
-            if found is None or found[1] != {"epoch": self.progress.best_epoch}:
-                raise CheckFailed(
-                    f"the weights of epoch {self.progress.best_epoch + 1} are gone or another's; train again with --force"
-                )
+            found = checkpoint.read(self._best(self.progress.best_epoch))
+            if found is None:
+                raise CheckFailed(f"the weights of epoch {self.progress.best_epoch + 1} are gone; run the same again")
             self.net.load_state_dict(found[0])
         self.vocabulary.restore()
 
@@ -232,7 +230,7 @@ class _Loop:
         if state.best is None or value > state.best:
             state.best, state.best_epoch = value, state.epoch
             if state.epoch + 1 < self.training.epochs:
-                checkpoint.write(self.resume / "best.safetensors", self.net.state_dict(), {"epoch": state.epoch})
+                checkpoint.write(self._best(state.epoch), self.net.state_dict(), {})
 
     def _out_of_patience(self) -> bool:
         waited = self.progress.epoch - 1 - self.progress.best_epoch
@@ -242,11 +240,18 @@ class _Loop:
         tensors = checkpoint.gather(self.net, self.optimizer)
         checkpoint.write(self.resume / "checkpoint.safetensors", tensors, asdict(self.progress))
         self.saved = time.monotonic()
+        for older in self.resume.glob("best-*"):  # only now does no checkpoint speak of them any more
+            if older != self._best(self.progress.best_epoch):
+                older.unlink()
+
+    def _best(self, epoch: int) -> Path:
+        """The weights after an epoch that was the best so far."""
+        return self.resume / f"best-{epoch}.safetensors"
 
     def _go_on(self) -> None:
-        """Take up the state that a killed call left, if it is whole."""
+        """Take up the state that a killed call left, if it is whole, the best weights that it speaks of included."""
         found = checkpoint.read(self.resume / "checkpoint.safetensors")
-        if found:
+        if found and (found[1]["best_epoch"] < 0 or checkpoint.read(self._best(found[1]["best_epoch"]))):
             tensors, facts = found
             checkpoint.spread(tensors, self.net, self.optimizer)
             self.progress = Progress(**facts)
