@@ -59,7 +59,13 @@ class Corpus(Splits):
 
 class Tokens(Splits):
     """Texts as token ids: columns ``input_ids`` (lists of int32, special tokens included, not padded)
-    and ``label``; ``tokenizer/``; ``labels.json``; ``tokens.json`` says what was cut or unknown."""
+    and ``label``; ``tokenizer/``; ``labels.json``; ``tokens.json`` says what pads, and what was cut or unknown."""
+
+    @property
+    def pad_id(self) -> int:
+        """The token id that fills rows up."""
+        found: int = self.read("tokens.json")["pad_id"]
+        return found
 
 
 class Model(Artifact):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import backends
-from pipeline.backends import Export, Finetuning, Prediction, Training
+from pipeline import backends, formats
+from pipeline.backends import Finetuning, Prediction, Training
+from pipeline.formats import Export
 from pipeline.stages.card import CardContent, Description, card
 from pipeline.stages.collect import Collection, Source, collect
 from pipeline.stages.evaluate import Evaluation, evaluate
+from pipeline.stages.export import Packaging, export
 from pipeline.stages.fetch import Checkpoint, fetch
 from pipeline.stages.publish import Publication, publish
 from pipeline.stages.tokenize import Tokenization, tokenize
@@ -43,7 +45,8 @@ def plan(config: Config) -> Step:
     model = Step(backend.finetune, Finetuning(config.task, config.training), base=base, tokens=tokens)
     predictions = Step(backend.predict, config.prediction, model=model, tokens=tokens)
     scores = Step(evaluate, Evaluation(config.task, judge), model=model, predictions=predictions, corpus=corpus)
-    bundle = Step(backend.export, config.export, model=model, tokens=tokens, corpus=corpus)
+    packaging = Packaging(config.export, formats.chosen(config.export))
+    bundle = Step(export, packaging, model=model, predictions=predictions, tokens=tokens, corpus=corpus)
     content = CardContent(config.card, "text-classification", config.training)
     described = Step(card, content, base=base, corpus=corpus, tokens=tokens, model=model, scores=scores, bundle=bundle)
     if config.publication.repo:

@@ -1,4 +1,4 @@
-"""Ways to train and run a network, behind the same three stages.
+"""Ways to train and run a network, behind the same two stages.
 
 A backend is a package with the functions of :class:`Backend`.  It imports its framework
 inside them, so that choosing a backend costs nothing until something has to run.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
-from pipeline.artifacts import Bundle, Corpus, Model, Predictions, Tokens
+from pipeline.artifacts import Model, Predictions, Tokens
+from pipeline.errors import UserError
 from pipeline.fields import neutral, require
 from pipeline.tasks import Task
 
-Name = Literal["pytorch"]
+Name = Literal["pytorch", "tensorflow"]
+
+VALIDATION_BATCH = 64  # texts at once in validation; the same as in prediction, so that the numbers are the same
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,18 @@ class Training:
     """the highest; it rises to it over warmup_ratio of the steps, then falls to 0 in a straight line"""
     warmup_ratio: float = 0.1
     """share of the steps"""
+    optimizer: Literal["adamw", "adam", "rmsprop", "momentum", "sgd"] = "adamw"
+    """AdamW suits Transformers; momentum is SGD with it"""
     weight_decay: float = 0.01
-    """of AdamW; not on biases and norms"""
+    """of AdamW alone; not on biases and norms"""
+    momentum: float = 0.9
+    """of momentum alone"""
+    l1: float = 0.0
+    """adds l1 · Σ|w| to the loss; not on biases and norms"""
+    l2: float = 0.0
+    """adds l2 · Σw² to the loss; not on biases and norms"""
+    dropout: float | None = None
+    """share of activations set to zero in training, everywhere; none: as the base model has it"""
     max_grad_norm: float = 1.0
     """gradients longer than this are shortened to it; 0: never"""
     gradient_accumulation_steps: int = 1
@@ -57,6 +71,9 @@ class Training:
         require(self.learning_rate > 0, "learning_rate must be more than 0")
         require(0 <= self.warmup_ratio < 1, "warmup_ratio is a share of the steps, from 0 to below 1")
         require(self.weight_decay >= 0, "weight_decay must not be negative")
+        require(0 <= self.momentum < 1, "momentum is a share of the last step, from 0 to below 1")
+        require(self.l1 >= 0 and self.l2 >= 0, "l1 and l2 must not be negative")
+        require(self.dropout is None or 0 <= self.dropout < 1, "dropout is a share, from 0 to below 1, or none")
         require(self.max_grad_norm >= 0, "max_grad_norm must not be negative")
         require(self.gradient_accumulation_steps >= 1, "gradient_accumulation_steps must be at least 1")
         require(0 <= self.label_smoothing < 1, "label_smoothing is a share, from 0 to below 1")
@@ -88,28 +105,11 @@ class Finetuning:
 class Prediction:
     """How to run a fine-tuned model over the validation and test splits."""
 
-    batch_size: int = neutral(64)
+    batch_size: int = neutral(VALIDATION_BATCH)
     """texts at once"""
 
     def __post_init__(self) -> None:
         require(self.batch_size >= 1, "batch_size must be at least 1")
-
-
-@dataclass(frozen=True)
-class Export:
-    """How to package a model for use without this project."""
-
-    formats: tuple[Literal["safetensors", "onnx"], ...] = ("safetensors", "onnx")
-    """safetensors: the Hugging Face folder, always there; onnx: any batch size and length"""
-    tolerance: float = 1e-4
-    """how far an export's logits may be from the model's"""
-    rows: int = 200
-    """validation rows to compare them on"""
-
-    def __post_init__(self) -> None:
-        require("safetensors" in self.formats, "formats must have safetensors, which the others are made from")
-        require(self.rows >= 1, "rows must be at least 1: an export is never left unchecked")
-        require(self.tolerance > 0, "tolerance must be more than 0")
 
 
 class Backend(Protocol):
@@ -124,10 +124,13 @@ class Backend(Protocol):
     def predict(self, config: Prediction, out: Path, *, model: Model, tokens: Tokens) -> Predictions:
         """Run the saved ``model`` over the validation and test splits, in full precision."""
 
-    def export(self, config: Export, out: Path, *, model: Model, tokens: Tokens, corpus: Corpus) -> Bundle:
-        """Package the saved ``model``, and check every format against it on validation rows."""
-
 
 def load(name: Name) -> Backend:
-    """The backend of this name; its framework is not imported yet."""
+    """The backend of this name; its framework is not imported yet.
+
+    Raises:
+        UserError: the framework is not installed.
+    """
+    if name == "tensorflow" and find_spec("keras_hub") is None:
+        raise UserError(f"backend={name}: TensorFlow is not installed; install it with: make setup EXTRAS=tensorflow")
     return cast(Backend, import_module(f"pipeline.backends.{name}"))

@@ -45,7 +45,8 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     tokenizer.backend_tokenizer.no_padding()  # some checkpoints' tokenizers pad by themselves
     made.write("labels.json", corpus.read("labels.json"))
     report = {split: _encode(config, tokenizer, corpus, split, made) for split in corpus.splits()}
-    made.write("tokens.json", {"max_length": config.max_length, "splits": report})
+    pad = tokenizer.pad_token_id or 0
+    made.write("tokens.json", {"max_length": config.max_length, "pad_id": pad, "splits": report})
     for split, facts in report.items():
         if facts["cut"]:
             say(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.artifacts import Model
+from pipeline.backends import Training, heads
 from pipeline.backends.batches import Ragged, by_length
 from pipeline.errors import UserError
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 HEADS = {"classification": "AutoModelForSequenceClassification"}
 
 
-def load(folder: Path, head: str, **options: Any) -> Any:
-    """The network in ``folder`` with this head, in fp32; a head that the folder lacks is made anew.
+def load(base: Model, head: str, labels: Sequence[str], training: Training) -> Any:
+    """The network in ``base`` with this head for ``labels``, in fp32; a head that it lacks is made anew.
 
     Raises:
         UserError: transformers has no such head for the model.
@@ -26,16 +28,37 @@ def load(folder: Path, head: str, **options: Any) -> Any:
     import transformers
 
     try:
-        return getattr(transformers, HEADS[head]).from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=False, **options
+        network, report = getattr(transformers, HEADS[head]).from_pretrained(
+            base.path,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **heads.settings(base, labels, training),
         )
     except ValueError as error:
         if "Unrecognized" not in str(error) and "trust_remote_code" not in str(error):
             raise
-        kind = transformers.PretrainedConfig.get_config_dict(folder)[0].get("model_type")
+        kind = base.read("config.json").get("model_type")
         raise UserError(
             f"base.model: a {kind} model cannot do {head}; choose a BERT, RoBERTa, DeBERTa or the like"
         ) from None
+    new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    if not heads.fits(base, labels):
+        new |= {name for name in network.state_dict() if not name.startswith(f"{network.base_model_prefix}.")}
+    _refresh(network, new, training.seed)
+    return network
+
+
+def _refresh(network: Any, new: set[str], seed: int) -> None:
+    """Give the tensors that are ``new`` their first weights; norms keep theirs, which are ones and zeros."""
+    import torch
+
+    scale = getattr(network.config, "initializer_range", heads.SCALE)
+    with torch.no_grad():
+        for name, tensor in network.named_parameters():
+            if name in new and (tensor.ndim > 1 or name.endswith("bias")):
+                tensor.copy_(torch.from_numpy(heads.fresh(name, tensor.shape, scale, seed)))
 
 
 def load_saved(folder: Path) -> Any:
@@ -45,21 +68,6 @@ def load_saved(folder: Path) -> Any:
 
     architecture = transformers.PretrainedConfig.get_config_dict(folder)[0]["architectures"][0]
     return getattr(transformers, architecture).from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
-
-
-def with_new_head(network: Any) -> Any:
-    """The same body under a head with fresh weights, drawn from PyTorch's current random state."""
-    fresh = type(network)(network.config)
-    setattr(fresh, network.base_model_prefix, network.base_model)
-    return fresh
-
-
-def pad_id(folder: Path) -> int:
-    """The padding token's id, by the tokenizer in ``folder``."""
-    from transformers import AutoTokenizer
-
-    found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False).pad_token_id
-    return 0 if found is None else int(found)
 
 
 def device() -> torch.device:
@@ -77,29 +85,34 @@ def logits(
     batch_size: int,
     *,
     advance: Callable[[int], object] = lambda rows: None,
-    rows: Sequence[int] | None = None,
     renumber: Callable[[np.ndarray], np.ndarray] = lambda ids: ids,
 ) -> np.ndarray:
     """What ``network`` answers to a split (float32, examples × labels), in the split's own order.
 
     Args:
-        rows: only these.
         renumber: applied to the token ids, for a network with a vocabulary of its own.
     """
     import numpy as np
     import torch
 
-    chosen = np.arange(len(split)) if rows is None else np.asarray(rows)
-    answers = np.zeros((len(chosen), network.config.num_labels), np.float32)
-    where = next(network.parameters()).device
+    answers = np.zeros((len(split), network.config.num_labels), np.float32)
     training = network.training
     network.eval()
     with torch.inference_mode():
-        for batch in by_length(split.lengths[chosen], batch_size):
-            ids, mask = split.padded(chosen[batch], pad)
-            inputs = {"input_ids": torch.from_numpy(renumber(ids)), "attention_mask": torch.from_numpy(mask)}
-            found = network(**{name: value.to(where) for name, value in inputs.items()}).logits
-            answers[batch] = found.float().cpu().numpy()
+        for batch in by_length(split.lengths, batch_size):
+            ids, mask = split.padded(batch, pad)
+            answers[batch] = run(network, renumber(ids), mask).float().cpu().numpy()
             advance(len(batch))
     network.train(training)
+    return answers
+
+
+def run(network: Any, ids: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+    """Logits (batch × labels) for ``input_ids`` and ``attention_mask`` (int64, batch × length)."""
+    import torch
+
+    where = next(network.parameters()).device
+    answers: torch.Tensor = network(
+        input_ids=torch.from_numpy(ids).to(where), attention_mask=torch.from_numpy(mask).to(where)
+    ).logits
     return answers

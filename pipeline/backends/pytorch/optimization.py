@@ -1,13 +1,10 @@
-"""What a training is set up with: precision, optimizer, weights of the labels."""
+"""What a training is set up with: precision, optimizer, penalties."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.backends import Training
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def bf16(precision: str, device: Any) -> bool:
@@ -22,24 +19,32 @@ def bf16(precision: str, device: Any) -> bool:
     return bool(capable.get("avx512_bf16") or capable.get("amx_bf16"))
 
 
-def adamw(net: Any, training: Training) -> Any:
-    """AdamW (Loshchilov & Hutter 2019), in one kernel; no decay on biases and norms."""
+def optimizer(net: Any, training: Training) -> Any:
+    """The optimizer of this name, in one kernel where there is one; AdamW decays no biases and norms."""
     import torch
 
-    parameters = [p for p in net.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": training.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+    rate, parameters = training.learning_rate, [p for p in net.parameters() if p.requires_grad]
+    match training.optimizer:
+        case "adamw":
+            groups = [
+                {"params": [p for p in parameters if p.ndim > 1], "weight_decay": training.weight_decay},
+                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+            ]
+            return torch.optim.AdamW(groups, lr=rate, fused=True)
+        case "adam":
+            return torch.optim.Adam(parameters, lr=rate, fused=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, lr=rate)
+        case "momentum":
+            return torch.optim.SGD(parameters, lr=rate, momentum=training.momentum)
+    return torch.optim.SGD(parameters, lr=rate)
 
 
-def class_weights(training: Training, labels: np.ndarray, count: int) -> Any:
-    """A factor for each label: 1, or rows / (labels × rows of the label), as scikit-learn's "balanced"."""
-    import numpy as np
-    import torch
-
-    if training.class_weights == "none":
-        return torch.ones(count)
-    rows = np.bincount(labels, minlength=count)
-    return torch.from_numpy(len(labels) / (count * np.maximum(rows, 1))).float()
+def penalize(net: Any, training: Training) -> None:
+    """Add the gradients of ``l1`` · Σ|w| and ``l2`` · Σw² over all weights that are no biases and norms."""
+    if not (training.l1 or training.l2):
+        return
+    for parameter in net.parameters():
+        if parameter.grad is not None and parameter.ndim > 1:
+            weights = parameter.detach()
+            parameter.grad.add_(weights.sign(), alpha=training.l1).add_(weights, alpha=2 * training.l2)

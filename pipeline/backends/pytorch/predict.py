@@ -17,12 +17,11 @@ def predict(config: Prediction, out: Path, *, model: Model, tokens: Tokens) -> P
 
     net = network.load_saved(model.path)
     net.to(network.device())
-    pad = network.pad_id(model.path)
     made = Predictions(out)
     for split in tokens.splits():
         if split != "train":
             rows = Ragged(tokens, split)
             with work(f"predicting {split}", len(rows)) as advance:
-                answers = network.logits(net, rows, pad, config.batch_size, advance=advance)
+                answers = network.logits(net, rows, tokens.pad_id, config.batch_size, advance=advance)
             np.save(out / f"{split}.npy", answers)
     return made

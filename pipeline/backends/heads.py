@@ -1,0 +1,57 @@
+"""The part of a network that a base model lacks: which labels it tells apart, and the weights it starts from.
+
+Drawn with numpy, tensor by tensor, so that a training starts from the same weights in every framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from pipeline.artifacts import Model
+from pipeline.backends import Training
+from pipeline.progress import say
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SCALE = 0.02  # of fresh weights where config.json says no initializer_range
+# What transformers calls dropout rates in config.json.
+DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "classifier_dropout_prob",
+    "dropout", "attention_dropout", "seq_classif_dropout",
+)  # fmt: skip
+
+
+def settings(base: Model, labels: Sequence[str], training: Training) -> dict[str, Any]:
+    """What ``config.json`` has to say otherwise than that of ``base``: labels, and dropout where it is set."""
+    found: dict[str, Any] = {
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: number for number, label in enumerate(labels)},
+        "problem_type": "single_label_classification",
+    }
+    if training.dropout is not None:
+        found |= {name: training.dropout for name in DROPOUTS if name in base.read("config.json")}
+    return found
+
+
+def fits(base: Model, labels: Sequence[str]) -> bool:
+    """Whether a head that ``base`` has may be gone on with: only one for the same labels in the same order, for
+    its numbers mean nothing without their names."""
+    config = base.read("config.json")
+    had = [config["id2label"][str(i)] for i in range(len(config["id2label"]))] if "id2label" in config else []
+    if had and had != list(labels):
+        say(f"its head is for {', '.join(had[:6])}: a new one is made")
+        return False
+    return True
+
+
+def fresh(name: str, shape: Sequence[int], scale: float, seed: int) -> np.ndarray:
+    """First weights (float32) of the tensor that a checkpoint calls ``name``: biases 0, others normal around 0 with
+    standard deviation ``scale``."""
+    import numpy as np
+
+    if name.endswith("bias"):
+        return np.zeros(shape, np.float32)
+    return np.random.default_rng([seed, crc32(name.encode())]).normal(0, scale, shape).astype(np.float32)

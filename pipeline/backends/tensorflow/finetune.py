@@ -1,0 +1,123 @@
+"""Fine-tuning with TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.artifacts import Model, Tokens
+from pipeline.backends import VALIDATION_BATCH, Finetuning, heads
+from pipeline.backends.checkpoint import Tensors, under
+from pipeline.backends.data import Batch, Data
+from pipeline.backends.loop import train
+from pipeline.backends.tensorflow import framework, layers, network, weights
+from pipeline.backends.tensorflow.optimization import Optimizer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:
+    """Train ``base`` on ``tokens``, and keep the weights of the epoch that validates best."""
+    data = Data(config.training, tokens)
+    return train(config, Pupil(config, base, data), data, out, base=base, tokens=tokens)
+
+
+class Pupil:
+    """A network of Keras in training; see :class:`pipeline.backends.loop.Learner`."""
+
+    def __init__(self, config: Finetuning, base: Model, data: Data) -> None:
+        training = self.training = config.training
+        self.data = data
+        self.bf16 = training.precision == "bf16" or (training.precision == "auto" and framework.multiplies_bf16_fast())
+        self.net = network.load(
+            base, config.task.head, heads.settings(base, data.labels, training), seed=training.seed,
+            keep_head=heads.fits(base, data.labels), ids=data.vocabulary.ids, mixed=self.bf16,
+        )  # fmt: skip
+        self.noise = layers.Noise(training.seed)
+        layers.use(self.net.model, self.noise)
+        self.optimizer = Optimizer(training, self.net.ports)
+        self._variables = [port.variable.value for port in self.net.ports]
+        self._compile()
+
+    def step(self, batches: list[Batch], rate: float) -> float:
+        import numpy as np
+        import tensorflow as tf
+
+        whole = np.float32(sum(self.data.class_weights[batch.labels].sum() for batch in batches))
+        total, gradients = 0.0, None
+        for batch in batches:
+            inputs = (batch.input_ids, batch.attention_mask, batch.labels)
+            loss, found = self._gradients(*(array.astype(np.int32) for array in inputs), whole)
+            total += float(loss)
+            gradients = found if gradients is None else [tf.add(*pair) for pair in zip(gradients, found, strict=True)]
+        self._apply(gradients, tf.constant(rate, tf.float32))
+        return total
+
+    def validate(self) -> np.ndarray:
+        data = self.data
+        return network.logits(
+            self._answer, data.validation, data.pad, VALIDATION_BATCH, len(data.labels),
+            renumber=data.vocabulary.renumber,
+        )  # fmt: skip
+
+    def weights(self) -> Tensors:
+        return {port.name: port.value() for port in self.net.ports}
+
+    def set_weights(self, tensors: Tensors) -> None:
+        for port in self.net.ports:
+            port.load(tensors[port.name])
+
+    def state(self) -> Tensors:
+        moments = {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
+        return {**moments, "noise": self.noise.step.numpy()}
+
+    def set_state(self, tensors: Tensors) -> None:
+        self.optimizer.set_state(under("optimizer.", tensors))
+        self.noise.step.assign(tensors["noise"])
+
+    def save(self, out: Path) -> None:
+        weights.write(out, self.net.tensors(), self.net.saved_config())
+
+    def facts(self) -> dict[str, Any]:
+        import tensorflow as tf
+
+        threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+        return {"device": framework.device(), "precision": "bf16" if self.bf16 else "fp32", "threads": threads}
+
+    def _compile(self) -> None:
+        """The graphs of a step, traced once for every batch size and length."""
+        import tensorflow as tf
+
+        numbers, number = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
+        labels = tf.TensorSpec([None], tf.int32)
+        self._gradients = tf.function(self._differentiate, input_signature=[numbers, numbers, labels, number], autograph=False)
+        self._apply = tf.function(self.optimizer.apply, autograph=False)
+        with self.net.in_full_precision():
+            self._answer = network.compiled(self.net)
+            self._answer.get_concrete_function()
+
+    def _differentiate(self, ids: Any, mask: Any, labels: Any, whole: Any) -> Any:
+        """The sum of the losses over ``whole``, and its gradients."""
+        import tensorflow as tf
+
+        self.noise.begin()
+        with tf.GradientTape() as tape:
+            logits = self.net(ids, mask, training=True)
+            loss = cross_entropy(logits, labels, self.data.class_weights, self.training.label_smoothing) / whole
+        return loss, [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self._variables)]
+
+
+def cross_entropy(logits: Any, labels: Any, class_weights: np.ndarray, smoothing: float) -> Any:
+    """The sum over rows of weighted cross-entropy, a share ``smoothing`` of each target spread over all labels; as
+    ``torch.nn.functional.cross_entropy`` has it."""
+    import tensorflow as tf
+
+    chances = tf.nn.log_softmax(logits)
+    each = tf.gather(class_weights, labels)
+    right = -tf.reduce_sum(each * tf.gather(chances, labels, batch_dims=1))
+    if not smoothing:
+        return right
+    spread = -tf.reduce_sum(chances * class_weights) / len(class_weights)
+    return (1 - smoothing) * right + smoothing * spread

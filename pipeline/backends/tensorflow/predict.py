@@ -1,0 +1,27 @@
+"""Running a fine-tuned model with TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.artifacts import Model, Predictions, Tokens
+from pipeline.backends import Prediction
+from pipeline.backends.batches import Ragged
+from pipeline.backends.tensorflow import network
+from pipeline.progress import work
+
+
+def predict(config: Prediction, out: Path, *, model: Model, tokens: Tokens) -> Predictions:
+    """Run the saved model over the validation and test splits, in full precision."""
+    import numpy as np
+
+    run = network.compiled(network.load_saved(model))
+    labels = len(model.read("labels.json"))
+    made = Predictions(out)
+    for split in tokens.splits():
+        if split != "train":
+            rows = Ragged(tokens, split)
+            with work(f"predicting {split}", len(rows)) as advance:
+                answers = network.logits(run, rows, tokens.pad_id, config.batch_size, labels, advance=advance)
+            np.save(out / f"{split}.npy", answers)
+    return made

@@ -1,0 +1,63 @@
+"""Forms in which a fine-tuned model can be used without this project.
+
+Chosen by name, whatever backend trained the model: each is made from the Hugging Face folder, which
+is the same from every backend.  A format is a class that is never instantiated: two functions and a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+from pipeline.errors import UserError
+from pipeline.fields import require
+from pipeline.formats.checks import Runtime, Sample
+
+Name = Literal["safetensors", "onnx", "savedmodel", "litert"]
+
+
+@dataclass(frozen=True)
+class Export:
+    """How to package a model for use without this project."""
+
+    formats: tuple[Name, ...] = ("safetensors", "onnx")
+    """safetensors: the Hugging Face folder, always there; onnx, savedmodel (TensorFlow), litert: any batch size and length"""
+    tolerance: float = 1e-4
+    """how far an export's logits may be from the model's"""
+    rows: int = 200
+    """validation rows to compare them on"""
+
+    def __post_init__(self) -> None:
+        require("safetensors" in self.formats, "formats must have safetensors, which the others are made from")
+        require(self.rows >= 1, "rows must be at least 1: an export is never left unchecked")
+        require(self.tolerance > 0, "tolerance must be more than 0")
+
+
+class Format(Protocol):
+    """A form of a model."""
+
+    name: ClassVar[str]
+
+    @staticmethod
+    def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:
+        """Make ``folder`` from the Hugging Face folder ``model``; what is worth telling of it."""
+
+    @staticmethod
+    def load(folder: Path) -> Runtime:
+        """What :meth:`write` wrote, ready to run."""
+
+
+def chosen(export: Export) -> tuple[type[Format], ...]:
+    """The formats that ``export`` names, in the order in which they are made.
+
+    Raises:
+        UserError: one needs a package that is not installed.
+    """
+    from pipeline.formats.onnx import Onnx
+    from pipeline.formats.safetensors import Safetensors
+
+    known: tuple[type[Format], ...] = (Safetensors, Onnx)
+    return tuple(form for form in known if form.name in export.formats)

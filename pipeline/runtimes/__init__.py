@@ -1,1 +1,0 @@
-"""Running exported models without the framework they were trained in."""
