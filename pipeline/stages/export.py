@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.artifacts import LOGS, Bundle, Corpus, Model, Predictions, Tokens
 from pipeline.backends.batches import Ragged

@@ -1,4 +1,4 @@
-"""Training with PyTorch: what is learned, kept, gone on with and refused."""
+"""Training, with each backend: what is learned, kept, gone on with and refused."""
 
 from __future__ import annotations
 
@@ -7,34 +7,44 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from pipeline import backends
 from pipeline.artifacts import Model
-from pipeline.backends import Finetuning, Training
+from pipeline.backends import Backend, Finetuning, Prediction, Training
 from pipeline.errors import UserError
 from pipeline.tasks.classification import Classification
 from tests.backends.conftest import Made, folder, prepare
 from tests.conftest import ROOT, make_model, surroundings
 
 pytestmark = pytest.mark.slow
+Train = Callable[..., Model]
 QUICK = {"epochs": 3, "batch_size": 16, "learning_rate": 3e-3, "precision": "fp32"}
 
 
-def train(made: Made, out: Path, **settings: Any) -> Model:
-    from pipeline.backends.pytorch import finetune
+@pytest.fixture(params=get_args(backends.Name))
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return backends.load(request.param)
 
-    config = Finetuning(Classification(), Training(**{**QUICK, **settings}))
-    return finetune(config, folder(out), base=made.base, tokens=made.tokens)
+
+@pytest.fixture
+def train(backend: Backend) -> Train:
+    def call(made: Made, out: Path, **settings: Any) -> Model:
+        config = Finetuning(Classification(), Training(**{**QUICK, **settings}))
+        return backend.finetune(config, folder(out), base=made.base, tokens=made.tokens)
+
+    return call
 
 
 def weights(model: Model) -> bytes:
     return (model.path / "model.safetensors").read_bytes()
 
 
-def test_training_learns_and_says_how_it_went(made: Made, tmp_path: Path) -> None:
+def test_training_learns_and_says_how_it_went(train: Train, made: Made, tmp_path: Path) -> None:
     history = train(made, tmp_path, epochs=8).read("history.json")
     assert history["validation"]["accuracy"] > 0.9
     assert history["steps"] == 8 * 6 == len(history["loss"])
@@ -43,22 +53,22 @@ def test_training_learns_and_says_how_it_went(made: Made, tmp_path: Path) -> Non
     assert list((tmp_path / "logs" / "tensorboard").glob("events*"))
 
 
-def test_the_same_settings_give_the_same_weights(made: Made, tmp_path: Path) -> None:
+def test_the_same_settings_give_the_same_weights(train: Train, made: Made, tmp_path: Path) -> None:
     assert weights(train(made, tmp_path / "a")) == weights(train(made, tmp_path / "b"))
 
 
-def test_another_seed_gives_other_weights(made: Made, tmp_path: Path) -> None:
+def test_another_seed_gives_other_weights(train: Train, made: Made, tmp_path: Path) -> None:
     assert weights(train(made, tmp_path / "a")) != weights(train(made, tmp_path / "b", seed=18))
 
 
-def kill(made: Made, out: Path, at: int) -> None:
+def kill(backend: Backend, made: Made, out: Path, at: int) -> None:
     """A training in a process of its own that is killed when it has saved its state so many times."""
     script = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
         from pipeline.artifacts import Model, Tokens
-        from pipeline.backends import Finetuning, Training
-        from pipeline.backends.pytorch import checkpoint, finetune
+        from pipeline.backends import Finetuning, Training, checkpoint
+        from {backend.__name__} import finetune
         from pipeline.tasks.classification import Classification
 
         count, write = 0, checkpoint.write
@@ -78,39 +88,42 @@ def kill(made: Made, out: Path, at: int) -> None:
 
 
 @pytest.mark.parametrize("at", [2, 7, 13])
-def test_a_killed_training_goes_on_and_ends_with_the_same_weights(made: Made, tmp_path: Path, at: int) -> None:
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
+    backend: Backend, train: Train, made: Made, tmp_path: Path, at: int
+) -> None:
     whole = weights(train(made, tmp_path / "whole"))
-    kill(made, tmp_path / "killed", at)
+    kill(backend, made, tmp_path / "killed", at)
     assert not (tmp_path / "killed" / "model.safetensors").exists()
     assert weights(train(made, tmp_path / "killed")) == whole
 
 
-def test_a_state_whose_best_weights_are_torn_is_a_fresh_start(made: Made, tmp_path: Path) -> None:
+def test_a_state_whose_best_weights_are_torn_is_a_fresh_start(
+    backend: Backend, train: Train, made: Made, tmp_path: Path
+) -> None:
     whole = weights(train(made, tmp_path / "whole"))
-    kill(made, tmp_path / "killed", 13)
+    kill(backend, made, tmp_path / "killed", 13)
     (best,) = (tmp_path / "killed" / ".resume").glob("best-*")
     best.write_bytes(os.urandom(1000))
     assert weights(train(made, tmp_path / "killed")) == whole
 
 
-def test_a_torn_checkpoint_is_a_fresh_start(made: Made, tmp_path: Path) -> None:
+def test_a_torn_checkpoint_is_a_fresh_start(train: Train, made: Made, tmp_path: Path) -> None:
     whole = weights(train(made, tmp_path / "whole"))
     torn = folder(tmp_path / "torn" / ".resume") / "checkpoint.safetensors"
     torn.write_bytes(os.urandom(1000))
     assert weights(train(made, tmp_path / "torn")) == whole
 
 
-def test_the_best_epoch_is_kept_and_its_numbers_are_those_of_the_saved_model(made: Made, tmp_path: Path) -> None:
+def test_the_best_epoch_is_kept_and_its_numbers_are_those_of_the_saved_model(
+    backend: Backend, train: Train, made: Made, tmp_path: Path
+) -> None:
     import numpy as np
-
-    from pipeline.backends import Prediction
-    from pipeline.backends.pytorch import predict
 
     model = train(made, tmp_path / "model", epochs=6, learning_rate=2e-2)
     history = model.read("history.json")
     accuracies = [epoch["accuracy"] for epoch in history["epochs"]]
     assert history["kept_epoch"] == accuracies.index(max(accuracies)) + 1
-    predictions = predict(Prediction(), folder(tmp_path / "predictions"), model=model, tokens=made.tokens)
+    predictions = backend.predict(Prediction(), folder(tmp_path / "predictions"), model=model, tokens=made.tokens)
     logits = np.load(predictions.path / "validation.npy")
     targets = made.corpus.table("validation")["label"].to_numpy()
     found = Classification().monitor(logits, targets)
@@ -118,13 +131,15 @@ def test_the_best_epoch_is_kept_and_its_numbers_are_those_of_the_saved_model(mad
     assert found["loss"] == pytest.approx(history["validation"]["loss"], abs=1e-5)
 
 
-def test_patience_stops_a_training_that_gets_no_better(made: Made, tmp_path: Path) -> None:
+def test_patience_stops_a_training_that_gets_no_better(train: Train, made: Made, tmp_path: Path) -> None:
     history = train(made, tmp_path, epochs=30, learning_rate=1e-9, patience=2).read("history.json")
     assert len(history["epochs"]) == 3
     assert history["kept_epoch"] == 1
 
 
-def test_gradients_of_small_batches_add_up_to_those_of_large_ones(tiny_model: Path, tmp_path: Path) -> None:
+def test_gradients_of_small_batches_add_up_to_those_of_large_ones(
+    train: Train, tiny_model: Path, tmp_path: Path
+) -> None:
     still = make_model(tmp_path / "still", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     made = prepare(still, tmp_path)
     one = {"epochs": 1, "batch_size": 96, "max_grad_norm": 0.0}
@@ -139,7 +154,9 @@ def test_gradients_of_small_batches_add_up_to_those_of_large_ones(tiny_model: Pa
 
 
 @pytest.mark.parametrize("settings", [{"class_weights": "balanced"}, {"label_smoothing": 0.2}, {"precision": "bf16"}])
-def test_settings_of_the_loss_change_the_training(made: Made, tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_settings_of_the_loss_change_the_training(
+    train: Train, made: Made, tmp_path: Path, settings: dict[str, Any]
+) -> None:
     if "class_weights" in settings:
         made = prepare(made.base.path, tmp_path / "uneven", rows=95)
     assert weights(train(made, tmp_path / "a")) != weights(train(made, tmp_path / "b", **settings))
@@ -150,7 +167,7 @@ def test_a_metric_that_the_task_lacks_is_refused_before_any_work() -> None:
         Finetuning(Classification(), Training(metric="acuracy"))
 
 
-def test_words_that_no_training_text_has_keep_their_embeddings(made: Made, tmp_path: Path) -> None:
+def test_words_that_no_training_text_has_keep_their_embeddings(train: Train, made: Made, tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
     name = "bert.embeddings.word_embeddings.weight"
@@ -164,8 +181,9 @@ def test_words_that_no_training_text_has_keep_their_embeddings(made: Made, tmp_p
     assert not same & used - {0}
 
 
+@pytest.mark.parametrize("backend", ["pytorch"], indirect=True)  # test_contract.py holds TensorFlow against it
 @pytest.mark.parametrize("kind", ["roberta", "distilbert", "electra", "albert", "xlm-roberta"])
-def test_other_kinds_of_encoders_train_and_reload(kind: str, tmp_path: Path) -> None:
+def test_other_kinds_of_encoders_train_and_reload(train: Train, kind: str, tmp_path: Path) -> None:
     names = (
         {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64} if kind == "distilbert" else {"embedding_size": 32}
     )
@@ -176,7 +194,9 @@ def test_other_kinds_of_encoders_train_and_reload(kind: str, tmp_path: Path) -> 
     assert history["validation"]["accuracy"] > 0.8
 
 
-def test_a_head_for_the_same_labels_is_gone_on_with_and_one_for_others_is_not(made: Made, tmp_path: Path) -> None:
+def test_a_head_for_the_same_labels_is_gone_on_with_and_one_for_others_is_not(
+    train: Train, made: Made, tmp_path: Path
+) -> None:
     from safetensors.numpy import load_file
 
     first = train(made, tmp_path / "first", epochs=1)
@@ -192,6 +212,6 @@ def test_a_head_for_the_same_labels_is_gone_on_with_and_one_for_others_is_not(ma
     assert abs(heads[0] - heads[2]).max() > 1e-3
 
 
-def test_a_training_that_comes_apart_says_what_to_do(made: Made, tmp_path: Path) -> None:
+def test_a_training_that_comes_apart_says_what_to_do(train: Train, made: Made, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the loss is (nan|inf) after \d+ steps; lower training.learning_rate"):
         train(made, tmp_path, learning_rate=1e30, max_grad_norm=0.0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.artifacts import Model
 from pipeline.backends import Prediction, Training
 from pipeline.errors import CheckFailed, UserError
 from pipeline.stages.card import Description
@@ -21,6 +22,10 @@ from tests.conftest import Cli
         ({"learning_rate": 0.0}, "learning_rate must be more than 0"),
         ({"warmup_ratio": 1.0}, "warmup_ratio is a share of the steps"),
         ({"weight_decay": -0.1}, "weight_decay must not be negative"),
+        ({"momentum": 1.0}, "momentum is a share of the last step"),
+        ({"l1": -0.1}, "l1 and l2 must not be negative"),
+        ({"l2": -0.1}, "l1 and l2 must not be negative"),
+        ({"dropout": 1.0}, "dropout is a share, from 0 to below 1, or none"),
         ({"max_grad_norm": -1.0}, "max_grad_norm must not be negative"),
         ({"gradient_accumulation_steps": 0}, "gradient_accumulation_steps must be at least 1"),
         ({"label_smoothing": 1.0}, "label_smoothing is a share"),
@@ -58,7 +63,7 @@ def test_a_model_without_the_head_that_is_needed_is_refused_by_its_kind(tmp_path
 
     (tmp_path / "config.json").write_text('{"model_type": "clip"}', encoding="utf-8")
     with pytest.raises(UserError, match="a clip model cannot do classification; choose a BERT"):
-        network.load(tmp_path, "classification")
+        network.load(Model(tmp_path), "classification", ["a", "b"], Training())
 
 
 @pytest.mark.slow

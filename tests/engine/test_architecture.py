@@ -23,7 +23,7 @@ FREE = (
     "tasks",
     "corpora",
     "metrics",
-    "runtimes",
+    "formats",
 )  # of the engine, so that its edits undo no model
 HEAVY = {"torch", "tensorflow", "keras", "keras_hub", "transformers", "tokenizers", "datasets", "evaluate", "accelerate",
          "numpy", "pandas", "sklearn", "pyarrow", "onnx", "onnxruntime", "huggingface_hub", "rich"}  # fmt: skip

@@ -68,9 +68,7 @@ class Pupil:
 
     def validate(self) -> np.ndarray:
         data = self.data
-        return network.logits(
-            self.net, data.validation, data.pad, VALIDATION_BATCH, renumber=data.vocabulary.renumber
-        )
+        return network.logits(self.net, data.validation, data.pad, VALIDATION_BATCH, renumber=data.vocabulary.renumber)
 
     def weights(self) -> Tensors:
         return {name: tensor.detach().cpu().numpy() for name, tensor in self.net.state_dict().items()}

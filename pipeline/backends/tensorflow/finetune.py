@@ -92,11 +92,12 @@ class Pupil:
 
         numbers, number = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
         labels = tf.TensorSpec([None], tf.int32)
-        self._gradients = tf.function(self._differentiate, input_signature=[numbers, numbers, labels, number], autograph=False)
+        self._gradients = tf.function(
+            self._differentiate, input_signature=[numbers, numbers, labels, number], autograph=False
+        )
         self._apply = tf.function(self.optimizer.apply, autograph=False)
         with self.net.in_full_precision():
             self._answer = network.compiled(self.net)
-            self._answer.get_concrete_function()
 
     def _differentiate(self, ids: Any, mask: Any, labels: Any, whole: Any) -> Any:
         """The sum of the losses over ``whole``, and its gradients."""

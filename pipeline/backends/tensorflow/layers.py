@@ -71,7 +71,7 @@ def gelu(values: Any) -> Any:
     """x · Φ(x) (Hendrycks & Gimpel 2016), exact, in float32."""
     import tensorflow as tf
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def compute(raw: Any) -> Any:
         x = tf.cast(raw, tf.float32)
         share = 0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5))
@@ -91,7 +91,7 @@ def _normalization(layer: Any) -> Any:
     def call(inputs: Any) -> Any:
         import tensorflow as tf
 
-        @tf.custom_gradient
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
         def compute(raw: Any, gamma: Any, beta: Any) -> Any:
             x = tf.cast(raw, tf.float32)
             centred = x - tf.reduce_mean(x, -1, keepdims=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model
@@ -31,7 +30,9 @@ class Network:
         mixed: whether to multiply in bfloat16.
     """
 
-    def __init__(self, config: Mapping[str, Any], head: Head, ids: np.ndarray | None = None, mixed: bool = False) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], head: Head, ids: np.ndarray | None = None, mixed: bool = False
+    ) -> None:
         keras = framework.keras()
         self.config, self.head, self.ids, self.prefix = config, head, ids, head.prefix
         policy = keras.DTypePolicy("mixed_bfloat16" if mixed else "float32")
@@ -115,7 +116,9 @@ class Network:
         for names, what in ((odd, "has tensors that TensorFlow's network lacks"), (lost, "lacks tensors")):
             if names:
                 more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-                raise UserError(f"base.model: {what}: {', '.join(names[:3])}{more}; use backend=pytorch, or get it again")
+                raise UserError(
+                    f"base.model: {what}: {', '.join(names[:3])}{more}; use backend=pytorch, or get it again"
+                )
 
 
 def load(
@@ -174,12 +177,12 @@ def logits(
     return answers
 
 
-def compiled(network: Network) -> Callable[[Any, Any], Any]:
-    """``network`` as a graph for any batch size and length, traced once."""
+def compiled(network: Network) -> Any:
+    """``network`` as a graph, traced now, once for any batch size and length: the function of ``input_ids`` and
+    ``attention_mask`` (int32, batch × length) that gives logits (float32, batch × labels)."""
     import tensorflow as tf
 
     numbers = tf.TensorSpec([None, None], tf.int32)
-    run: Callable[[Any, Any], Any] = tf.function(
-        lambda ids, mask: network(ids, mask), input_signature=[numbers, numbers], autograph=False
-    )
+    run = tf.function(lambda ids, mask: network(ids, mask), input_signature=[numbers, numbers], autograph=False)
+    run.get_concrete_function()
     return run

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 ALPHA = 0.99  # of RMSprop
-MOMENTS = {"adamw": ("mean", "square"), "adam": ("mean", "square"), "rmsprop": ("square",), "momentum": ("velocity",), "sgd": ()}
+MOMENTS = {
+    "adamw": ("mean", "square"),
+    "adam": ("mean", "square"),
+    "rmsprop": ("square",),
+    "momentum": ("velocity",),
+    "sgd": (),
+}
 
 
 class Optimizer:

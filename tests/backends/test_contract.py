@@ -1,0 +1,253 @@
+"""What holds between the backends: the same numbers, from and to the same checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from pipeline.artifacts import Model
+from pipeline.backends import Finetuning, Training
+from pipeline.backends.batches import Ragged
+from pipeline.backends.data import Data
+from pipeline.backends.loop import Learner
+from pipeline.errors import UserError
+from pipeline.tasks.classification import Classification
+from tests.backends.conftest import Made, folder, prepare
+from tests.conftest import ROOT, Cli, make_model, quick, read_json, surroundings
+
+pytestmark = pytest.mark.slow
+SIZES: dict[str, dict[str, Any]] = {
+    "albert": {"embedding_size": 16, "num_hidden_groups": 1},
+    "bert": {},
+    "camembert": {},
+    "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64},
+    "electra": {"embedding_size": 16},
+    "roberta": {},
+    "xlm-roberta": {},
+}
+STILL = Training(dropout=0.0, precision="fp32", learning_rate=3e-3, batch_size=16)
+
+
+def learners(made: Made, training: Training) -> tuple[Data, Learner, Learner]:
+    from pipeline.backends.pytorch.finetune import Pupil as PyTorch
+    from pipeline.backends.tensorflow.finetune import Pupil as TensorFlow
+
+    config, data = Finetuning(Classification(), training), Data(training, made.tokens)
+    return data, PyTorch(config, made.base, data), TensorFlow(config, made.base, data)
+
+
+def losses(data: Data, learner: Learner, steps: int) -> list[float]:
+    groups = [group for epoch in range(-(-steps // data.steps_an_epoch)) for group in data.groups(epoch)]
+    return [learner.step([data.batch(rows) for rows in group], 3e-3) for group in groups[:steps]]
+
+
+@dataclass
+class Compared:
+    """What came of one checkpoint in both backends, PyTorch's first."""
+
+    base: Model
+    answers: list[np.ndarray]
+    curves: list[list[float]]
+    places: list[Path]  # of what was saved in the end
+    after: np.ndarray  # what TensorFlow's answers then
+    untrained: Path  # what TensorFlow saves before it trains
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    place = tmp_path_factory.mktemp(request.param)
+    made = prepare(make_model(place / "checkpoint", request.param, **SIZES[request.param]), place)
+    data, ours, theirs = both = learners(made, STILL)
+    theirs.save(folder(place / "untrained"))
+    answers = [learner.validate() for learner in both[1:]]
+    curves = [losses(data, learner, 50) for learner in both[1:]]
+    after = theirs.validate()
+    ours.save(folder(place / "pytorch"))
+    theirs.save(folder(place / "tensorflow"))
+    return Compared(made.base, answers, curves, [place / "pytorch", place / "tensorflow"], after, place / "untrained")
+
+
+def test_both_backends_answer_alike_before_training(compared: Compared) -> None:
+    assert np.abs(np.subtract(*compared.answers)).max() < 1e-5
+    assert compared.answers[0].std() > 1e-5
+
+
+def test_both_backends_learn_alike(compared: Compared) -> None:
+    assert np.abs(np.subtract(*compared.curves)).max() < 1e-3
+    assert compared.curves[0][-1] < 0.8 * compared.curves[0][0], "they must have learned something"
+
+
+def test_both_backends_save_the_same_kind_of_checkpoint(compared: Compared) -> None:
+    first, second = (load_file(place / "model.safetensors") for place in compared.places)
+    assert {name: tensor.shape for name, tensor in first.items()} == {name: t.shape for name, t in second.items()}
+    first, second = (read_json(place / "config.json") for place in compared.places)
+    assert first == second
+
+
+def test_pytorch_answers_with_what_tensorflow_saved_as_tensorflow_did(compared: Compared, tmp_path: Path) -> None:
+    from pipeline.formats.safetensors import Network
+
+    made = prepare(compared.base.path, tmp_path)
+    split = Ragged(made.tokens, "validation")
+    answers = Network(compared.places[1]).run(*split.padded(np.arange(len(split)), made.tokens.pad_id))
+    assert np.abs(answers - compared.after).max() < 1e-4
+    assert np.abs(compared.after - compared.answers[1]).max() > 0.1, "it must have been trained"
+
+
+def test_every_tensor_of_the_checkpoint_is_used_or_known_to_be_spare(compared: Compared) -> None:
+    before = load_file(compared.base.path / "model.safetensors")
+    after = {
+        name.partition(".")[2]: tensor for name, tensor in load_file(compared.untrained / "model.safetensors").items()
+    }
+    assert before.keys() - after.keys() <= {"pooler.dense.weight", "pooler.dense.bias"}
+    for name in before.keys() & after.keys():
+        assert np.array_equal(before[name], after[name]), name
+
+
+class Uneven(NamedTuple):
+    made: Made
+    curve: list[float]  # without any setting
+
+
+@pytest.fixture(scope="module")
+def uneven(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Uneven:
+    """One label more often than the other."""
+    made = prepare(tiny_model, tmp_path_factory.mktemp("uneven"), rows=95)
+    data, ours, _ = learners(made, STILL)
+    return Uneven(made, losses(data, ours, 20))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "adam"}, {"optimizer": "rmsprop"}, {"optimizer": "momentum"}, {"optimizer": "sgd"}, {"l1": 1e-4},
+        {"l2": 1e-3}, {"label_smoothing": 0.2}, {"class_weights": "balanced"}, {"max_grad_norm": 0.01},
+        {"gradient_accumulation_steps": 3}, {"weight_decay": 0.3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_setting_means_the_same_in_both_backends(uneven: Uneven, settings: dict[str, Any]) -> None:
+    data, ours, theirs = learners(uneven.made, dataclasses.replace(STILL, **settings))
+    curves = losses(data, ours, 20), losses(data, theirs, 20)
+    assert np.abs(np.subtract(*curves)).max() < 1e-3
+    assert np.abs(np.subtract(uneven.curve, curves[0])).max() > 1e-5, "it must change something"
+
+
+def test_the_real_checkpoint_answers_alike(tmp_path: Path) -> None:
+    from pipeline.stages.fetch import Checkpoint
+
+    made = prepare(Path(Checkpoint().model), tmp_path)
+    _, ours, theirs = learners(made, STILL)
+    assert np.abs(ours.validate() - theirs.validate()).max() < 1e-4
+
+
+def test_dropout_in_tensorflow_drops_as_much_as_it_should_and_keeps_the_mean() -> None:
+    from pipeline.backends.tensorflow import framework, layers
+
+    tf = framework.tensorflow()
+    noise = layers.Noise(1)
+    layer = framework.keras().layers.Dropout(0.1)
+    drop = tf.function(layers._dropout(layer, noise), autograph=False)
+    noise.begin()
+    values = drop(tf.ones([1_000_003]), training=True).numpy()
+    assert (values == 0).mean() == pytest.approx(26 / 256, abs=2e-3)
+    assert values.mean() == pytest.approx(1, abs=2e-3)
+    noise.begin()
+    assert not np.array_equal(values, drop(tf.ones([1_000_003]), training=True).numpy())
+    assert drop(tf.ones([10]), training=False).numpy().tolist() == [1.0] * 10
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"model_type": "deberta-v2"}, "a deberta-v2 model cannot be trained with TensorFlow here; albert, bert, .* can"),
+        ({"hidden_act": "gelu_10"}, "its activation gelu_10 is not known to TensorFlow here; gelu, .*; use backend=pytorch"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type=relative_key cannot be trained"),
+        ({"is_decoder": True}, "is_decoder=True cannot be trained with TensorFlow; use backend=pytorch"),
+        ({"num_hidden_layers": 1}, "has tensors that TensorFlow's network lacks: bert.encoder.layer.1"),
+        ({"num_hidden_layers": 3}, "lacks tensors: bert.encoder.layer.2"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)  # fmt: skip
+def test_a_model_that_keras_hub_cannot_compute_is_refused(
+    made: Made, tmp_path: Path, config: dict[str, Any], message: str
+) -> None:
+    from pipeline.backends.tensorflow import finetune
+
+    shutil.copytree(made.base.path, tmp_path / "base")
+    found = {**made.base.read("config.json"), **config}
+    (tmp_path / "base" / "config.json").write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        finetune(
+            Finetuning(Classification(), Training(epochs=1)), folder(tmp_path / "out"), base=Model(tmp_path / "base"), tokens=made.tokens
+        )  # fmt: skip
+
+
+def test_training_with_tensorflow_imports_no_torch_and_says_nothing(made: Made, tmp_path: Path) -> None:
+    script = textwrap.dedent(f"""
+        import sys
+        from pathlib import Path
+        from pipeline.artifacts import Model, Tokens
+        from pipeline.backends import Finetuning, Training
+from pipeline.backends.batches import Ragged
+        from pipeline.backends.tensorflow import finetune, predict
+        from pipeline.tasks.classification import Classification
+        tokens = Tokens(Path({str(made.tokens.path)!r}))
+        out = Path({str(folder(tmp_path / "out"))!r})
+        base = Model(Path({str(made.base.path)!r}))
+        model = finetune(Finetuning(Classification(), Training(epochs=1)), out, base=base, tokens=tokens)
+        predict(Prediction(), Path({str(folder(tmp_path / "predictions"))!r}), model=model, tokens=tokens)
+        print({{"torch", "tensorflow"}} & set(sys.modules))
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=surroundings(tmp_path), capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "{'tensorflow'}", done.stderr
+    assert not done.stderr.strip()
+
+
+def test_keras_on_another_backend_is_refused(tmp_path: Path) -> None:
+    script = "import os; os.environ['KERAS_BACKEND'] = 'torch'; import keras\n"
+    script += "from pipeline.backends.tensorflow import framework; framework.keras()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=surroundings(tmp_path), capture_output=True, text=True
+    )
+    assert "UserError: Keras runs on torch in this process" in done.stderr
+
+
+def test_the_recipe_runs_with_tensorflow_and_its_model_is_the_same_kind_of_folder(
+    cli: Cli, home: Path, reviews: Path, tiny_model: Path
+) -> None:
+    done = cli("run", "sentiment", *quick(reviews, tiny_model, "backend=tensorflow"))
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr.strip(), "frameworks must be quiet"
+    for name in ("safetensors", "onnx"):
+        assert f"{name}: 32 validation rows agree" in done.stdout
+    again = cli("run", "sentiment", *quick(reviews, tiny_model, "backend=tensorflow"))
+    assert "made in" not in again.stdout
+
+
+def test_a_run_with_pytorch_never_imports_tensorflow(home: Path, reviews: Path, tiny_model: Path) -> None:
+    script = f"""
+import sys
+from pipeline.cli import main
+code = main(["run", "sentiment", *{quick(reviews, tiny_model)!r}])
+print({{"tensorflow", "keras", "torch"}} & set(sys.modules))
+sys.exit(code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=surroundings(home), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "{'torch'}"
