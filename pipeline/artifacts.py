@@ -88,10 +88,10 @@ class Scores(Artifact):
 
 
 class Bundle(Artifact):
-    """A model packaged for use without this project: ``model/`` (Hugging Face), ``onnx/``, and
-    ``exports.json`` with what the checks measured."""
+    """A model packaged for use without this project: ``model/`` (Hugging Face), a folder for each other
+    format, and ``exports.json`` with what the checks measured."""
 
-    shown = ("model", "onnx", "exports.json")
+    shown = ("model", "onnx", "savedmodel", "litert", "exports.json")
 
 
 class Card(Artifact):

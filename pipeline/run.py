@@ -159,8 +159,16 @@ def _is_content(value: dict[str, Any]) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = "none" if value is None else str(value)
+    text = _written(value)
     return text if len(text) <= 40 else f"{text[:12]}…{text[-12:]}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_written, value))
+    if isinstance(value, dict) and value.get("is") == "code":
+        return str(value["name"])
+    return "none" if value is None else str(value)
 
 
 def _make(

@@ -6,7 +6,6 @@ is the same from every backend.  A format is a class that is never instantiated:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,8 +55,15 @@ def chosen(export: Export) -> tuple[type[Format], ...]:
     Raises:
         UserError: one needs a package that is not installed.
     """
+    from pipeline.formats.litert import LiteRT
     from pipeline.formats.onnx import Onnx
     from pipeline.formats.safetensors import Safetensors
+    from pipeline.formats.savedmodel import SavedModel
 
-    known: tuple[type[Format], ...] = (Safetensors, Onnx)
+    known: tuple[type[Format], ...] = (Safetensors, Onnx, SavedModel, LiteRT)
+    for form in (SavedModel, LiteRT):
+        if form.name in export.formats and find_spec("keras_hub") is None:
+            raise UserError(
+                f"export.formats={form.name}: TensorFlow is not installed; install it with: make setup EXTRAS=tensorflow"
+            )
     return tuple(form for form in known if form.name in export.formats)

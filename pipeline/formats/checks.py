@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.artifacts import Corpus
 from pipeline.backends.batches import Ragged
 from pipeline.errors import CheckFailed
 
@@ -24,12 +24,13 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows of a split and what the model itself answers to them (float32, rows × labels)."""
+    """Rows of a split, their texts, and what the model itself answers to them (float32, rows × labels)."""
 
     split: Ragged
     rows: np.ndarray
     pad: int
     logits: np.ndarray
+    texts: list[str]
 
     def inputs(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """``input_ids`` and ``attention_mask`` of the first ``count`` rows; a short sample repeats its rows."""
@@ -46,17 +47,12 @@ def check_labels(folder: Path, labels: list[str]) -> None:
         raise CheckFailed(f"{folder.name}: its label map says {names}, the corpus {labels}")
 
 
-def check_tokenizer(folder: Path, sample: Sample, corpus: Corpus) -> None:
-    """The tokenizer in ``folder`` must turn the corpus's text into the very ids that were trained on."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    texts = corpus.table("validation")["text"].take(sample.rows).to_pylist()
-    for row, text, ids in zip(sample.rows, texts, tokenizer(texts, truncation=True)["input_ids"], strict=True):
-        if ids != sample.split.row(int(row)).tolist():
-            raise CheckFailed(
-                f"{folder.name}: its tokenizer splits validation row {row + 1} in another way: {text!r:.80}"
-            )
+def check_tokenizer(name: str, tokenize: Callable[[list[str]], list[list[int]]], sample: Sample) -> None:
+    """``tokenize`` must turn texts into the very ids that were trained on, padding behind them aside."""
+    for row, text, ids in zip(sample.rows, sample.texts, tokenize(sample.texts), strict=True):
+        wanted = sample.split.row(int(row)).tolist()
+        if ids[: len(wanted)] != wanted or any(number != sample.pad for number in ids[len(wanted) :]):
+            raise CheckFailed(f"{name}: its tokenizer splits validation row {row + 1} in another way: {text!r:.80}")
 
 
 def check_logits(name: str, runtime: Runtime, sample: Sample, tolerance: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,14 +40,13 @@ def export(
     shutil.copytree(model.path, folder, ignore=shutil.ignore_patterns(*INSIDE))
     for file in folder.iterdir():
         file.chmod(0o644)
-    sample, labels = _sample(config.export, predictions, tokens), tokens.read("labels.json")
-    check_tokenizer(folder, sample, corpus)
+    sample, labels = _sample(config.export, predictions, tokens, corpus), tokens.read("labels.json")
+    check_tokenizer("model", _tokenizer(folder), sample)
     reports = {}
     for form in config.formats:
         place = folder if form.name == "safetensors" else out / form.name
-        with work(f"exporting to {form.name}", 1, "models") as advance:
+        with work(f"exporting to {form.name}", 0, "models"):
             facts = form.write(folder, place, sample)
-            advance(1)
         for name in BESIDE:
             if not (place / name).exists():
                 shutil.copyfile(folder / name, place / name)
@@ -59,13 +59,26 @@ def export(
     return made
 
 
-def _sample(config: Export, predictions: Predictions, tokens: Tokens) -> Sample:
+def _tokenizer(folder: Path) -> Callable[[list[str]], list[list[int]]]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+
+    def tokenize(texts: list[str]) -> list[list[int]]:
+        found: list[list[int]] = tokenizer(texts, truncation=True)["input_ids"]
+        return found
+
+    return tokenize
+
+
+def _sample(config: Export, predictions: Predictions, tokens: Tokens, corpus: Corpus) -> Sample:
     """Validation rows spread over the split, with what the model itself answered."""
     import numpy as np
 
     split = Ragged(tokens, "validation")
     rows = np.unique(np.linspace(0, len(split) - 1, min(config.rows, len(split))).astype(int))
-    return Sample(split, rows, tokens.pad_id, np.load(predictions.path / "validation.npy")[rows])
+    texts = corpus.table("validation")["text"].take(rows).to_pylist()
+    return Sample(split, rows, tokens.pad_id, np.load(predictions.path / "validation.npy")[rows], texts)
 
 
 def _megabytes(folder: Path) -> float:

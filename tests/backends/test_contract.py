@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -195,21 +194,20 @@ def test_a_model_that_keras_hub_cannot_compute_is_refused(
 
 
 def test_training_with_tensorflow_imports_no_torch_and_says_nothing(made: Made, tmp_path: Path) -> None:
-    script = textwrap.dedent(f"""
-        import sys
-        from pathlib import Path
-        from pipeline.artifacts import Model, Tokens
-        from pipeline.backends import Finetuning, Training
-from pipeline.backends.batches import Ragged
-        from pipeline.backends.tensorflow import finetune, predict
-        from pipeline.tasks.classification import Classification
-        tokens = Tokens(Path({str(made.tokens.path)!r}))
-        out = Path({str(folder(tmp_path / "out"))!r})
-        base = Model(Path({str(made.base.path)!r}))
-        model = finetune(Finetuning(Classification(), Training(epochs=1)), out, base=base, tokens=tokens)
-        predict(Prediction(), Path({str(folder(tmp_path / "predictions"))!r}), model=model, tokens=tokens)
-        print({{"torch", "tensorflow"}} & set(sys.modules))
-    """)
+    out, predictions = folder(tmp_path / "out"), folder(tmp_path / "predictions")
+    script = f"""
+import sys
+from pathlib import Path
+from pipeline.artifacts import Model, Tokens
+from pipeline.backends import Finetuning, Prediction, Training
+from pipeline.backends.tensorflow import finetune, predict
+from pipeline.tasks.classification import Classification
+tokens = Tokens(Path({str(made.tokens.path)!r}))
+base = Model(Path({str(made.base.path)!r}))
+model = finetune(Finetuning(Classification(), Training(epochs=1)), Path({str(out)!r}), base=base, tokens=tokens)
+predict(Prediction(), Path({str(predictions)!r}), model=model, tokens=tokens)
+print({{"torch", "tensorflow"}} & set(sys.modules))
+"""
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, env=surroundings(tmp_path), capture_output=True, text=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from pipeline.backends import Finetuning, Prediction, Training
 from pipeline.backends.batches import Ragged
 from pipeline.errors import CheckFailed, UserError
 from pipeline.formats import Export
-from pipeline.formats.checks import Sample, check_labels, check_logits, check_tokenizer
+from pipeline.formats.checks import Sample, check_labels, check_logits
 from pipeline.formats.onnx import Session
 from pipeline.stages.export import Packaging, export
 from pipeline.tasks.classification import Classification
@@ -61,6 +62,11 @@ def answers(bundle: Path, made: Made, batches: list[int]) -> np.ndarray:
     return np.concatenate(found)
 
 
+def sample(made: Made, logits: np.ndarray) -> Sample:
+    texts = made.corpus.table("validation")["text"].to_pylist()
+    return Sample(Ragged(made.tokens, "validation"), np.arange(32), 0, logits, texts)
+
+
 def test_onnx_answers_the_same_in_any_batch_size(bundle: Path, made: Made) -> None:
     assert np.abs(answers(bundle, made, [32]) - answers(bundle, made, [1, 3, 7, 21])).max() < 1e-5
 
@@ -84,20 +90,17 @@ def test_what_the_checks_measured_is_written_down(bundle: Path) -> None:
 
 
 def test_an_export_that_answers_otherwise_is_refused(bundle: Path, made: Made) -> None:
-    split = Ragged(made.tokens, "validation")
-    rows = np.arange(32)
-    truth = Session(bundle / "onnx").run(*split.padded(rows, 0))
+    truth = Session(bundle / "onnx").run(*Ragged(made.tokens, "validation").padded(np.arange(32), 0))
     with pytest.raises(
         CheckFailed, match=r"onnx: does not answer as the model does: logits differ by .* the export was not kept"
     ):
-        check_logits("onnx", Session(bundle / "onnx"), Sample(split, rows, 0, truth + 1e-3), 1e-4)
+        check_logits("onnx", Session(bundle / "onnx"), sample(made, truth + 1e-3), 1e-4)
 
 
 def test_an_export_of_nonsense_is_refused(bundle: Path, made: Made) -> None:
-    split = Ragged(made.tokens, "validation")
     nothing = np.full((32, 2), np.nan, np.float32)
     with pytest.raises(CheckFailed):
-        check_logits("onnx", Session(bundle / "onnx"), Sample(split, np.arange(32), 0, nothing), 1e-4)
+        check_logits("onnx", Session(bundle / "onnx"), sample(made, nothing), 1e-4)
 
 
 def test_labels_in_another_order_are_refused(bundle: Path) -> None:
@@ -106,20 +109,16 @@ def test_labels_in_another_order_are_refused(bundle: Path) -> None:
         check_labels(bundle / "model", ["positive", "negative"])
 
 
-def test_a_tokenizer_that_splits_otherwise_is_refused(bundle: Path, made: Made, tmp_path: Path) -> None:
-    import shutil
-
-    other = shutil.copytree(bundle / "model", tmp_path / "other")
+def test_a_tokenizer_that_splits_otherwise_is_refused(
+    made: Made, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real export of a model whose folder has another tokenizer than it was trained with."""
+    other = shutil.copytree(trained.model.path, tmp_path / "other")
     text = (other / "tokenizer.json").read_text(encoding="utf-8")
-    (other / "tokenizer.json").write_text(
-        text.replace('"lowercase":true', '"lowercase":false')
-        .replace("BertPreTokenizer", "Whitespace")
-        .replace('"film"', '"flim"'),
-        encoding="utf-8",
-    )
-    sample = Sample(Ragged(made.tokens, "validation"), np.arange(32), 0, np.zeros((32, 2)))
-    with pytest.raises(CheckFailed, match="its tokenizer splits validation row"):
-        check_tokenizer(other, sample, made.corpus)
+    assert '"film"' in text
+    (other / "tokenizer.json").write_text(text.replace('"film"', '"flim"'), encoding="utf-8")
+    with pytest.raises(CheckFailed, match="model: its tokenizer splits validation row"):
+        package(made, Trained(Model(other), trained.predictions), tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["safetensors", "onnx"])

@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 def tensorflow() -> Any:
     """The module ``tensorflow``."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silence():
+    with silence():
         import tensorflow as tf
     return tf
 
@@ -29,7 +29,7 @@ def keras() -> Any:
     tensorflow()
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
-    with _silence():
+    with silence():
         import keras as module
     if (found := module.backend.backend()) != "tensorflow":
         raise UserError(f"Keras runs on {found} in this process; import it after this, or set KERAS_BACKEND=tensorflow")
@@ -39,7 +39,7 @@ def keras() -> Any:
 def keras_hub() -> Any:
     """The module ``keras_hub``, over Keras over TensorFlow."""
     keras()
-    with _silence():
+    with silence():
         import keras_hub as module
     return module
 
@@ -64,7 +64,7 @@ def multiplies_bf16_fast() -> bool:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """TensorFlow's C++ tells of processors and missing GPUs on the error stream when it is loaded, whatever its log
     level; what is told is lost, unless loading fails."""
     sys.stderr.flush()

@@ -1,0 +1,64 @@
+"""LiteRT, once called TensorFlow Lite: one file, for phones, browsers and small machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pipeline.artifacts import Model as Folder
+from pipeline.backends.tensorflow import framework
+from pipeline.formats.checks import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class LiteRT:
+    """``model.tflite`` with inputs ``input_ids`` and ``attention_mask`` (int32, batch × length, both of any size) and
+    the output ``logits`` (float32, batch × labels), of builtin operations only."""
+
+    name: ClassVar[str] = "litert"
+
+    @staticmethod
+    def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:
+        from pipeline.backends.tensorflow import network
+
+        tf = framework.tensorflow()
+        net = network.load_saved(Folder(model))
+        inputs = [tf.TensorSpec([None, None], tf.int32, name) for name in ("input_ids", "attention_mask")]
+        graph = tf.Module()
+        graph.variables_of_keras = [variable.value for variable in net.model.variables]  # else they are left out
+        graph.run = tf.function(
+            lambda input_ids, attention_mask: {"logits": net(input_ids, attention_mask)},
+            input_signature=inputs,
+            autograph=False,
+        )
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.run.get_concrete_function()], graph)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        folder.mkdir()
+        with framework.silence():
+            (folder / "model.tflite").write_bytes(converter.convert())
+        return {}
+
+    @staticmethod
+    def load(folder: Path) -> Interpreter:
+        return Interpreter(folder)
+
+
+class Interpreter:
+    """``model.tflite`` in a folder, on the CPU."""
+
+    def __init__(self, folder: Path) -> None:
+        from ai_edge_litert.interpreter import Interpreter as Model
+
+        self._model = Model(str(folder / "model.tflite"))
+        self._run = self._model.get_signature_runner("serving_default")
+
+    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Logits (float32, batch × labels)."""
+        import numpy as np
+
+        with framework.silence():  # when it begins, it tells on the error stream that it uses XNNPACK
+            found = self._run(input_ids=ids.astype(np.int32), attention_mask=mask.astype(np.int32))
+        answers: np.ndarray = found["logits"]
+        return answers

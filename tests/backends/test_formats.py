@@ -1,0 +1,235 @@
+"""SavedModel and LiteRT, from models of either backend, and the tokenizer that lives in a graph."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from pipeline import backends, formats
+from pipeline.backends.batches import Ragged
+from pipeline.errors import UserError
+from pipeline.formats import Export
+from tests.backends.conftest import Made, folder
+from tests.backends.test_export import Trained, package, train
+from tests.conftest import ROOT, Cli, quick, read_json, surroundings
+
+ALL = ("safetensors", "onnx", "savedmodel", "litert")
+
+
+class Packaged:
+    """A model of one backend in every format."""
+
+    def __init__(self, made: Made, place: Path, backend: backends.Name) -> None:
+        self.made, self.trained = made, train(made, place, backend)
+        self.path = package(made, self.trained, place / "bundle", Export(formats=ALL)).path
+
+
+@pytest.fixture(scope="module", params=get_args(backends.Name))
+def packaged(request: pytest.FixtureRequest, made: Made, tmp_path_factory: pytest.TempPathFactory) -> Packaged:
+    return Packaged(made, tmp_path_factory.mktemp(request.param), request.param)
+
+
+@pytest.mark.slow
+def test_every_format_answers_every_test_row_as_the_model_did(packaged: Packaged) -> None:
+    split = Ragged(packaged.made.tokens, "test")
+    truth = np.load(packaged.trained.predictions.path / "test.npy")
+    for form in formats.chosen(Export(formats=ALL)):
+        runtime = form.load(packaged.path / ("model" if form.name == "safetensors" else form.name))
+        for size in (1, 5, 32):
+            answers = runtime.run(*split.padded(np.arange(size), packaged.made.tokens.pad_id))
+            assert answers.dtype == np.float32
+            assert np.abs(answers - truth[:size]).max() < 1e-4, (form.name, size)
+    report = read_json(packaged.path / "exports.json")
+    assert {name for name, facts in report.items() if facts["rows"] == 32} == set(ALL)
+
+
+@pytest.mark.slow
+def test_a_saved_model_takes_texts_in_a_process_that_has_tensorflow_alone(packaged: Packaged, tmp_path: Path) -> None:
+    texts = packaged.made.corpus.table("test")["text"].to_pylist()
+    script = f"""
+import sys
+class Refuse:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in {{"torch", "keras_hub", "tensorflow_text", "transformers", "tokenizers", "pipeline"}}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+import json, tensorflow as tf
+loaded = tf.saved_model.load({str(packaged.path / "savedmodel")!r})
+found = loaded.signatures["classify"](texts=tf.constant({texts!r}))
+print(json.dumps([label.decode() for label in found["label"].numpy().tolist()]))
+print(json.dumps(found["probabilities"].numpy().tolist()))
+"""
+    done = subprocess.run([sys.executable, "-c", script], env=surroundings(tmp_path), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    labels, chances = (json.loads(line) for line in done.stdout.splitlines()[-2:])
+    truth = np.load(packaged.trained.predictions.path / "test.npy")
+    names = packaged.made.corpus.read("labels.json")
+    assert labels == [names[i] for i in truth.argmax(-1)]
+    raised = np.exp(truth - truth.max(-1, keepdims=True))
+    assert np.abs(np.array(chances) - raised / raised.sum(-1, keepdims=True)).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_a_lite_model_runs_in_a_process_without_tensorflow(packaged: Packaged, tmp_path: Path) -> None:
+    script = f"""
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+run = Interpreter({str(packaged.path / "litert" / "model.tflite")!r}).get_signature_runner("serving_default")
+for batch, length in ((1, 4), (7, 33), (3, 9)):
+    ids = np.full((batch, length), 5, np.int32)
+    print(run(input_ids=ids, attention_mask=np.ones_like(ids))["logits"].shape)
+print({{"tensorflow", "torch"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", script], env=surroundings(tmp_path), capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["(1, 2)", "(7, 2)", "(3, 2)", "set()"], done.stderr
+
+
+@pytest.mark.slow
+def test_the_recipe_exports_a_model_of_pytorch_to_every_format(
+    cli: Cli, home: Path, reviews: Path, tiny_model: Path
+) -> None:
+    done = cli("run", "sentiment", *quick(reviews, tiny_model, f"export.formats={','.join(ALL)}"))
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr.strip(), "frameworks must be quiet"
+    results = home / "results" / "sentiment"
+    assert (results / "savedmodel" / "saved_model.pb").is_file()
+    assert (results / "litert" / "model.tflite").is_file()
+    again = cli("run", "sentiment", *quick(reviews, tiny_model, f"export.formats={','.join(ALL)}"))
+    assert "made in" not in again.stdout
+
+
+@pytest.mark.slow
+def test_a_tokenizer_in_the_graph_that_splits_otherwise_fails_the_step(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real export, with the graph made from the folder of another tokenizer."""
+    from pipeline.errors import CheckFailed
+    from pipeline.formats import strings
+
+    trained: Trained = train(made, tmp_path)
+    other = shutil.copytree(trained.model.path, tmp_path / "other")
+    text = (other / "tokenizer.json").read_text(encoding="utf-8")
+    (other / "tokenizer.json").write_text(text.replace('"film"', '"flim"'), encoding="utf-8")
+    graph = strings.graph
+    monkeypatch.setattr(strings, "graph", lambda place: graph(other))
+    with pytest.raises(CheckFailed, match="savedmodel: its tokenizer splits validation row"):
+        package(made, trained, folder(tmp_path / "out"), Export(formats=("safetensors", "savedmodel")))
+
+
+HARD = [
+    "", "   ", "plain words", "Naïve café, señor! E\u0301cole", "İstanbul ıssız ẞ ß ﬁn", "ｆｕｌｌ　ｗｉｄｔｈ！", "a\tb\nc\r\nd",
+    "\x00nul\x07bell\u200bzero\u200djoined\ufeff", "👩‍👩‍👧‍👦 family 🇨🇭 🏳️‍🌈", "中文测试，混合English文字。𠀀𪚥", "日本語テスト한국어 시험",
+    "ภาษาไทย العربية हिन्दी ελληνικά", "x" * 99, "y" * 100, "z" * 101, "é" * 100 + " word", "[SEP] in [MASK] text [sep]",
+    "don't stop—now… “quoted” ‘single’", "1,234.56 €42 £7 50%", "snake_case kebab-case a.b.c http://x.y/z?q=1#f", "\ud7ff\ue000\uffff\U0010ffff",
+    "long " * 200,
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lowercase", "direction"), [(True, "right"), (False, "left")])
+def test_a_tokenizer_in_the_graph_splits_hard_texts_as_the_real_one(
+    tmp_path: Path, lowercase: bool, direction: str
+) -> None:
+    import tensorflow as tf
+    import transformers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+    from pipeline.formats import strings
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(HARD, trainers.WordPieceTrainer(vocab_size=400, special_tokens=special))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=64, truncation_side=direction, **names
+    )
+    fast(["x"], truncation=True)  # as the stage that tokenizes leaves it
+    fast.save_pretrained(tmp_path)
+    graph, why = strings.graph(tmp_path)
+    assert graph is not None, why
+    found = graph(tf.constant([text.encode("utf-8", "surrogatepass") for text in HARD]))
+    for text, ids, mask, wanted in zip(
+        HARD, found["input_ids"].numpy(), found["attention_mask"].numpy(), fast(HARD, truncation=True)["input_ids"], strict=True
+    ):  # fmt: skip
+        assert ids[mask == 1].tolist() == wanted, text[:40]
+
+
+def change(file: Path, **parts: object) -> None:
+    told = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**told, **parts}), encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "value", "why"),
+    [
+        ("model", {"type": "BPE", "vocab": {}, "merges": []}, "its model is BPE, not WordPiece"),
+        ("normalizer", {"type": "NFKC"}, "its normalizer is NFKC, not BertNormalizer"),
+        ("pre_tokenizer", {"type": "Whitespace"}, "its pre-tokenizer is Whitespace, not BertPreTokenizer"),
+        (
+            "post_processor",
+            {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+            "its post-processor is ByteLevel",
+        ),
+    ],
+)
+def test_a_tokenizer_that_no_graph_can_follow_is_named(
+    tiny_model: Path, tmp_path: Path, part: str, value: object, why: str
+) -> None:
+    from pipeline.formats import strings
+
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(tiny_model / name, tmp_path / name)
+    change(tmp_path / "tokenizer.json", **{part: value})
+    assert strings.graph(tmp_path) == (None, why)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["backend=tensorflow"], "backend=tensorflow: TensorFlow is not installed; install it with: make setup EXTRAS=tensorflow"),
+        (["export.formats=safetensors,savedmodel"], "export.formats=savedmodel: TensorFlow is not installed; install it with"),
+        (["export.formats=safetensors,litert"], "export.formats=litert: TensorFlow is not installed; install it with"),
+    ],
+    ids=["backend", "savedmodel", "litert"],
+)  # fmt: skip
+def test_where_tensorflow_is_missing_the_command_that_installs_it_is_told(
+    home: Path, arguments: list[str], told: str
+) -> None:
+    hidden = f"""
+import sys
+class Hide:
+    def find_spec(self, name, *_):
+        if name in ("tensorflow", "keras", "keras_hub"):
+            raise ModuleNotFoundError(name)
+import importlib.util
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in ("tensorflow", "keras", "keras_hub") else real(name, *rest)
+from pipeline.cli import main
+sys.exit(main(["plan", "sentiment", *{arguments!r}]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", hidden], cwd=ROOT, env=surroundings(home), capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {told}")
+    assert find_spec("keras_hub"), "it is there for all other tests"
+
+
+def test_formats_are_made_in_one_order_whatever_the_setting_says() -> None:
+    names = [form.name for form in formats.chosen(Export(formats=("litert", "onnx", "safetensors")))]
+    assert names == ["safetensors", "onnx", "litert"]
+    with pytest.raises(UserError, match="formats must have safetensors"):
+        Export(formats=("litert",))
