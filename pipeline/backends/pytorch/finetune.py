@@ -30,7 +30,7 @@ class Pupil:
 
         torch.manual_seed(config.training.seed)
         self.training, self.data = config.training, data
-        self.net = network.load(base, config.task.head, data.labels, config.training)
+        self.net = network.load(base, config.task.head, data.labels, config.training, data.seen)
         self._whole = self.net.get_input_embeddings()
         self._shrink()
         self.device = network.device()
@@ -68,9 +68,7 @@ class Pupil:
 
     def validate(self) -> np.ndarray:
         data = self.data
-        return network.logits(
-            self.net, data.validation, data.pad, VALIDATION_BATCH, renumber=data.vocabulary.renumber
-        )
+        return network.logits(self.net, data.validation, data.pad, VALIDATION_BATCH, renumber=data.vocabulary.renumber)
 
     def weights(self) -> Tensors:
         return {name: tensor.detach().cpu().numpy() for name, tensor in self.net.state_dict().items()}
