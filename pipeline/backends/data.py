@@ -32,7 +32,8 @@ class Data:
         self.train, self.validation = Ragged(tokens, "train"), Ragged(tokens, "validation")
         self.labels: list[str] = tokens.read("labels.json")
         self.pad = tokens.pad_id
-        self.vocabulary = Vocabulary(np.union1d(self.train.vocabulary(), self.validation.vocabulary()), self.pad)
+        self.seen = self.train.vocabulary()  # the token ids of the training texts
+        self.vocabulary = Vocabulary(np.union1d(self.seen, self.validation.vocabulary()), self.pad)
         self.class_weights = class_weights(training, self.train.labels, len(self.labels))
         self._training = training
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import Bundle, Card, Corpus, Model, Scores, Tokens
-from pipeline.backends import Training
+from pipeline.backends import Training, classical
 from pipeline.errors import CheckFailed
 from pipeline.fields import require
 
@@ -86,6 +86,8 @@ class _Facts:
     ) -> None:
         self.config, self.base = config, base
         self.source = base.read("source.json")
+        self.architecture = base.read("config.json")
+        self.scratch = classical.described(self.architecture)
         self.data = corpus.read("data.json")
         self.title = config.description.title or f"Text classifier: {', '.join(self.data['labels'][:6])}"
         self.cut = tokens.read("tokens.json")
@@ -112,9 +114,9 @@ class _Facts:
         return ModelCardData(
             language=self.config.description.language or None,
             license=self.config.description.license or _license(self.base),
-            base_model=self._base_id() or None,
+            base_model=None if self.scratch else self._base_id() or None,
             pipeline_tag=self.config.task,
-            library_name="transformers",
+            library_name="onnx" if self.scratch else "transformers",
             model_name=self.title,
             eval_results=results,
         )
@@ -123,8 +125,9 @@ class _Facts:
         yield f"# {self.title}\n"
         base = f"`{self._base_id()}`" if self._base_id() else "a local checkpoint"
         at = f" at commit `{self.source['revision']}`" if self.source["revision"] else ""
-        yield f"Fine-tuned from {base}{at} to tell {_series(self.data['labels'])} apart.\n"
-        yield from self._usage()
+        made = f"{self._network()}, trained from scratch with the tokenizer of" if self.scratch else "Fine-tuned from"
+        yield f"{made} {base}{at} to tell {_series(self.data['labels'])} apart.\n"
+        yield from self._usage_from_scratch() if self.scratch else self._usage()
         yield from self._scores()
         yield from self._data()
         yield from self._training()
@@ -139,6 +142,31 @@ class _Facts:
         yield "```python\nfrom transformers import pipeline\n"
         yield 'classify = pipeline("text-classification", model="PATH OR ID OF THIS MODEL")'
         yield 'print(classify("…", truncation=True))\n```\n'
+
+    def _network(self) -> str:
+        """What a network that is trained from scratch is."""
+        config = self.architecture
+        return {
+            "text-mlp": f"The mean of word embeddings through a hidden layer of {config.get('hidden_size')}",
+            "text-cnn": f"A convolutional network over word embeddings, {config.get('filters')} filters of each width",
+            "text-lstm": f"An LSTM of {config.get('hidden_size')} over word embeddings, read in both directions",
+        }[config["model_type"]]
+
+    def _usage_from_scratch(self) -> Iterator[str]:
+        yield "## How to use\n"
+        yield "transformers knows no such network, so its `pipeline` cannot load it."
+        if "onnx" not in self.exports:
+            yield "It was not exported for other libraries: make it again with `onnx` among `export.formats`.\n"
+            return
+        yield "`onnx/model.onnx` and `tokenizer.json` are all that it takes.\n"
+        yield "```python\nimport onnxruntime\nfrom tokenizers import Tokenizer\n"
+        yield 'tokenizer = Tokenizer.from_file("PATH OF tokenizer.json")'
+        yield f"tokenizer.no_padding()\ntokenizer.enable_truncation({self.cut['max_length']})"
+        yield 'session = onnxruntime.InferenceSession("PATH OF model.onnx")'
+        yield 'text = tokenizer.encode("…")'
+        yield 'inputs = {"input_ids": [text.ids], "attention_mask": [text.attention_mask]}'
+        yield '(logits,) = session.run(["logits"], inputs)'
+        yield f"print({self.data['labels']!r}[logits[0].argmax()])\n```\n"
 
     def _scores(self) -> Iterator[str]:
         yield "## Scores\n"

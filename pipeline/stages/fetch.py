@@ -9,19 +9,22 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from pipeline.artifacts import Model
+from pipeline.backends import classical
 from pipeline.errors import UserError
 from pipeline.fields import require
 from pipeline.hub import explained, may_be_id, pin
 from pipeline.progress import say
+from pipeline.stages.tokenize import LIMITLESS, load_tokenizer
 
 NEEDED = (
     "config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.txt", "vocab.json", "merges.txt", "*.model", "chat_template.jinja", "README.md", "LICENSE*",
 )  # fmt: skip
+WEIGHTS = ("generation_config.json", "model*.safetensors", "model.safetensors.index.json")  # and what goes with them
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.pkl")
 
 
@@ -53,9 +56,19 @@ class Checkpoint:
     """an id on the Hub, or a folder with config.json, model.safetensors and the tokenizer"""
     revision: str = ""
     """on the Hub: a commit, branch or tag; empty: the commit known to work, else the main branch as first seen"""
+    architecture: Literal["transformer", "mlp", "cnn", "lstm"] = "transformer"
+    """transformer: the model itself; mlp, cnn, lstm: a small network to compare with, trained from scratch on the same
+    tokens, which training.learning_rate=3e-3 training.epochs=10 suits"""
 
     def __post_init__(self) -> None:
         require(bool(self.model), "model is empty; name a folder or an id on the Hub")
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Patterns of the names of its files that are wanted."""
+        if self.architecture == "transformer":
+            return NEEDED
+        return tuple(pattern for pattern in NEEDED if pattern not in WEIGHTS)
 
     @property
     def folder(self) -> Path | None:
@@ -78,11 +91,16 @@ class Checkpoint:
 
     def depends(self) -> dict[str, Any]:
         """A folder counts by its content, not by where it lies."""
-        return {"model": {file.name: file for file in _needed(self.folder)}} if self.folder else {}
+        if not self.folder:
+            return {}
+        return {"model": {file.name: file for file in _matching(self.needed, self.folder)}}
 
 
 def fetch(config: Checkpoint, out: Path) -> Model:
     """Copy the model's files, so that what was trained from stays at hand; ``source.json`` says whence.
+
+    With another architecture than the model's own its tokenizer is kept, and ``config.json`` describes the network
+    to be trained; there are no weights.
 
     Raises:
         UserError: there is no such model, or its weights are pickled, which can run any code when loaded.
@@ -94,9 +112,12 @@ def fetch(config: Checkpoint, out: Path) -> Model:
         place, whence = packaged, f"the package {PACKAGED[config.model].distribution}"
     else:
         place, whence = _download(config), "the Hub"
-    for file in _needed(place):
-        shutil.copyfile(file, out / file.name)
-    _check(out, place, config.model)
+    if config.architecture == "transformer":
+        for file in _matching(config.needed, place):
+            shutil.copyfile(file, out / file.name)
+        _check(out, place, config.model)
+    else:
+        _describe(config, place, out)
     at = f" at {config.revision[:8]}" if config.revision else ""
     say(f"{config.model}{at}, from {whence}")
     made = Model(out)
@@ -105,10 +126,24 @@ def fetch(config: Checkpoint, out: Path) -> Model:
     return made
 
 
-def _needed(folder: Path) -> Iterator[Path]:
+def _matching(patterns: Iterable[str], folder: Path) -> Iterator[Path]:
     for file in sorted(folder.iterdir()):
-        if file.is_file() and any(fnmatch.fnmatch(file.name, pattern) for pattern in NEEDED):
+        if file.is_file() and any(fnmatch.fnmatch(file.name, pattern) for pattern in patterns):
             yield file
+
+
+def _describe(config: Checkpoint, place: Path, out: Path) -> None:
+    """Write the tokenizer of the model in ``place``, and the ``config.json`` of a network that takes what it gives."""
+    _check_tokenizer(place, config.model)
+    # Saved anew, for which kind of tokenizer it is stands in the model's config.json in many a folder.
+    tokenizer = load_tokenizer(place, config.model)
+    tokenizer.model_max_length = LIMITLESS  # such a network counts no positions
+    tokenizer.save_pretrained(out)
+    for file in _matching(("README.md", "LICENSE*"), place):
+        shutil.copyfile(file, out / file.name)
+    size = max(tokenizer.get_vocab().values()) + 1
+    described = classical.configuration(config.architecture, size, tokenizer.pad_token_id or 0)
+    Model(out).write("config.json", described)
 
 
 def _packaged(config: Checkpoint) -> Path | None:
@@ -133,8 +168,8 @@ def _download(config: Checkpoint) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     with explained("model", config.model):
-        folder = Path(snapshot_download(config.model, revision=config.revision, allow_patterns=list(NEEDED)))
-        if not any(folder.glob("*.safetensors")):
+        folder = Path(snapshot_download(config.model, revision=config.revision, allow_patterns=list(config.needed)))
+        if config.needed == NEEDED and not any(folder.glob("*.safetensors")):
             _refuse_weights(config.model, HfApi().list_repo_files(config.model, revision=config.revision))
         return folder
 
@@ -144,6 +179,11 @@ def _check(folder: Path, source: Path, name: str) -> None:
     config = _config(folder, name)
     if "model_type" not in config:
         raise UserError(f"{name}: config.json names no model_type; code that comes with a model is never run here")
+    if classical.described(config):
+        kind = config["model_type"].removeprefix("text-")
+        raise UserError(
+            f"{name}: a {config['model_type']} model is no base to fine-tune; base.architecture={kind} trains a new one"
+        )
     if "auto_map" in config and not _is_known(config["model_type"]):
         raise UserError(
             f"{name}: a {config['model_type']} model needs code that comes with it, and such code is never run here; "
@@ -153,6 +193,10 @@ def _check(folder: Path, source: Path, name: str) -> None:
         _refuse_weights(name, [file.name for file in source.iterdir()])
     for weights in folder.glob("*.safetensors"):
         _check_weights(weights, name)
+    _check_tokenizer(folder, name)
+
+
+def _check_tokenizer(folder: Path, name: str) -> None:
     known = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
     if not any(file for pattern in known for file in folder.glob(pattern)):
         raise UserError(f"{name}: has no tokenizer; put its tokenizer.json beside the weights")

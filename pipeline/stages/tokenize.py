@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from pipeline.progress import say, work
 from pipeline.tasks import Task
 
+LIMITLESS = int(1e30)  # the model_max_length of a tokenizer that knows no limit
 BATCH = 2_000  # texts encoded at once
 # Kinds of models whose first position is the one behind the padding's.
 COUNTING_FROM_PADDING = ("roberta", "camembert", "longformer", "data2vec-text")
@@ -30,14 +31,7 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     Raises:
         UserError: the model cannot take texts of ``max_length``, or has no fast tokenizer.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(base.path, trust_remote_code=False)
-    except Exception as error:  # transformers and tokenizers raise all kinds, a bare Exception among them
-        raise UserError(f"{_name(base)}: its tokenizer cannot be loaded ({error}); get it again") from None
-    if not tokenizer.is_fast:
-        raise UserError(f"{_name(base)}: has no fast tokenizer (tokenizer.json); it cannot be used here")
+    tokenizer = load_tokenizer(base.path, _name(base))
     _check_length(config.max_length, tokenizer, base)
     made = Tokens(out)
     tokenizer.model_max_length = config.max_length  # so that users who ask for truncation cut where training did
@@ -59,6 +53,23 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     return made
 
 
+def load_tokenizer(folder: Path, name: str) -> Any:
+    """The tokenizer of the model in ``folder``, which messages call ``name``.
+
+    Raises:
+        UserError: it has none, or none that is fast.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # transformers and tokenizers raise all kinds, a bare Exception among them
+        raise UserError(f"{name}: its tokenizer cannot be loaded ({error}); get it again") from None
+    if not tokenizer.is_fast:
+        raise UserError(f"{name}: has no fast tokenizer (tokenizer.json); it cannot be used here")
+    return tokenizer
+
+
 def _name(base: Model) -> str:
     """What to call the model in a message: its id on the Hub, if it has one."""
     known = base.path / "source.json"
@@ -71,10 +82,11 @@ def _check_length(max_length: int, tokenizer: Any, base: Model) -> None:
     positions = config.get("max_position_embeddings") or tokenizer.model_max_length
     if any(kind in config["model_type"] for kind in COUNTING_FROM_PADDING):
         positions -= config.get("pad_token_id", 1) + 1
-    most = int(min(positions, tokenizer.model_max_length))  # a tokenizer that knows no limit says 10^30
+    most = int(min(positions, tokenizer.model_max_length))
     least = tokenizer.num_special_tokens_to_add() + 1
     if not least <= max_length <= most:
-        raise UserError(f"max_length={max_length}: {_name(base)} takes texts of {least} to {most} tokens")
+        sizes = f"{least} to {most} tokens" if most < LIMITLESS else f"{least} tokens or more"
+        raise UserError(f"max_length={max_length}: {_name(base)} takes texts of {sizes}")
 
 
 def _encode(config: Tokenization, tokenizer: Any, corpus: Corpus, split: str, made: Tokens) -> dict[str, Any]:

@@ -74,6 +74,19 @@ def test_only_files_a_model_needs_are_asked_for(online: Cli, hub: Hub, model: Pa
     assert not [request for request in hub.asked if "pytorch_model" in request or "onnx" in request]
 
 
+def test_no_weights_are_asked_for_where_a_network_is_trained_from_scratch(
+    online: Cli, hub: Hub, model: Path, home: Path
+) -> None:
+    as_pickle(model)
+    hub.repos["owner/tiny"] = Repo()
+    revision = hub.repos["owner/tiny"].push(model)
+    done = online(*TINY, "base.architecture=lstm")
+    assert done.returncode == 0, done.stderr
+    assert not [request for request in hub.asked if "safetensors" in request or "pytorch_model" in request]
+    assert read_json(fetched(home) / "config.json")["model_type"] == "text-lstm"
+    assert read_json(fetched(home) / "source.json") == {"model": "owner/tiny", "revision": revision}
+
+
 def test_pickled_weights_on_the_hub_are_called_what_they_are(online: Cli, hub: Hub, model: Path) -> None:
     as_pickle(model)
     hub.repos["owner/tiny"] = Repo()

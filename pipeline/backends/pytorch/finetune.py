@@ -30,7 +30,7 @@ class Pupil:
 
         torch.manual_seed(config.training.seed)
         self.training, self.data = config.training, data
-        self.net = network.load(base, config.task.head, data.labels, config.training)
+        self.net = network.load(base, config.task.head, data.labels, config.training, data.seen)
         self._whole = self.net.get_input_embeddings()
         self._shrink()
         self.device = network.device()

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model
-from pipeline.backends import Training, heads
+from pipeline.backends import Training, classical, heads
 from pipeline.backends.batches import Ragged, by_length
+from pipeline.backends.pytorch import classical as networks
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 HEADS = {"classification": "AutoModelForSequenceClassification"}
 
 
-def load(base: Model, head: str, labels: Sequence[str], training: Training) -> Any:
+def load(base: Model, head: str, labels: Sequence[str], training: Training, seen: np.ndarray) -> Any:
     """The network in ``base`` with this head for ``labels``, in fp32; a head that it lacks is made anew.
+
+    Args:
+        seen: the token ids of the training texts; a network that is trained from scratch knows no others.
 
     Raises:
         UserError: transformers has no such head for the model.
@@ -27,6 +31,10 @@ def load(base: Model, head: str, labels: Sequence[str], training: Training) -> A
     import torch
     import transformers
 
+    config = base.read("config.json")
+    if classical.described(config):
+        config |= heads.settings(base, labels, training)
+        return networks.new(config, classical.weights(config, training.seed, seen))
     try:
         network, report = getattr(transformers, HEADS[head]).from_pretrained(
             base.path,
@@ -39,9 +47,8 @@ def load(base: Model, head: str, labels: Sequence[str], training: Training) -> A
     except ValueError as error:
         if "Unrecognized" not in str(error) and "trust_remote_code" not in str(error):
             raise
-        kind = base.read("config.json").get("model_type")
         raise UserError(
-            f"base.model: a {kind} model cannot do {head}; choose a BERT, RoBERTa, DeBERTa or the like"
+            f"base.model: a {config.get('model_type')} model cannot do {head}; choose a BERT, RoBERTa, DeBERTa or the like"
         ) from None
     new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
     if not heads.fits(base, labels):
@@ -67,7 +74,8 @@ def load_saved(folder: Path) -> Any:
     import transformers
 
     architecture = transformers.PretrainedConfig.get_config_dict(folder)[0]["architectures"][0]
-    return getattr(transformers, architecture).from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+    found = networks.classes().get(architecture) or getattr(transformers, architecture)
+    return found.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
 
 
 def device() -> torch.device:

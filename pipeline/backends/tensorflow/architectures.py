@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.backends.tensorflow import framework
 from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Config = Mapping[str, Any]  # config.json
 
@@ -42,11 +45,13 @@ DEFAULTS = {
 
 @dataclass
 class Encoder:
-    """A backbone, with names in checkpoints for its layers; ``first`` gives the rows at which tables begin there."""
+    """A backbone, with names in checkpoints for its layers; ``first`` gives the rows at which tables begin there, and
+    ``fixed`` the tensors there that have no layer here, for they are always the same."""
 
     backbone: Any
     layers: dict[str, Any]
     first: dict[str, int] = field(default_factory=dict)
+    fixed: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def bert(config: Config, vocabulary: int, dtype: Any) -> Encoder:

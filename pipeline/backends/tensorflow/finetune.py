@@ -33,7 +33,8 @@ class Pupil:
         self.bf16 = training.precision == "bf16" or (training.precision == "auto" and framework.multiplies_bf16_fast())
         self.net = network.load(
             base, config.task.head, heads.settings(base, data.labels, training), seed=training.seed,
-            keep_head=heads.fits(base, data.labels), ids=data.vocabulary.ids, mixed=self.bf16,
+            keep_head=heads.fits(base, data.labels), ids=data.vocabulary.ids, seen=data.seen,
+            mixed=self.bf16,
         )  # fmt: skip
         self.noise = layers.Noise(training.seed)
         layers.use(self.net.model, self.noise)

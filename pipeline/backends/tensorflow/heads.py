@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.backends.tensorflow import framework
+from pipeline.backends.classical import TYPES
+from pipeline.backends.tensorflow import classical, framework
 from pipeline.errors import UserError
 
 Config = Mapping[str, Any]
@@ -62,7 +63,8 @@ CLASSIFICATION = {
     "roberta": Head("RobertaForSequenceClassification", "roberta.", first_token("tanh")),
     "xlm-roberta": Head("XLMRobertaForSequenceClassification", "roberta.", first_token("tanh")),
 }
-HEADS = {"classification": CLASSIFICATION}
+CLASSICAL = {name: Head(kind.architecture, "", classical.head) for name, kind in TYPES.items()}
+HEADS = {"classification": {**CLASSIFICATION, **CLASSICAL}}
 
 
 def of_task(head: str, kind: str) -> Head:
@@ -72,7 +74,7 @@ def of_task(head: str, kind: str) -> Head:
         UserError: there is none.
     """
     if kind not in HEADS[head]:
-        known = ", ".join(HEADS[head])
+        known = ", ".join(kind for kind in HEADS[head] if kind not in CLASSICAL)
         raise UserError(
             f"base.model: a {kind} model cannot be trained with TensorFlow here; {known} can; or use backend=pytorch"
         )

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model
-from pipeline.backends import heads
+from pipeline.backends import classical, heads
 from pipeline.backends.batches import Ragged, by_length
 from pipeline.backends.tensorflow import architectures, framework, weights
+from pipeline.backends.tensorflow import classical as networks
 from pipeline.backends.tensorflow.heads import Head, of_saved, of_task
 from pipeline.backends.tensorflow.ports import Port, ports
 from pipeline.errors import UserError
@@ -37,12 +38,14 @@ class Network:
         self.config, self.head, self.ids, self.prefix = config, head, ids, head.prefix
         policy = keras.DTypePolicy("mixed_bfloat16" if mixed else "float32")
         size = config["vocab_size"] if ids is None else len(ids)
-        encoder = architectures.encoder(config, size, policy)
+        build = networks.encoder if classical.described(config) else architectures.encoder
+        encoder = build(config, size, policy)
         logits, layers = head.build(encoder.backbone, {**architectures.DEFAULTS, **config}, policy)
         self.model = keras.Model(encoder.backbone.input, logits)
         self._first = {self.prefix + name + ".weight": row for name, row in encoder.first.items()}
         named = {**{self.prefix + name: layer for name, layer in encoder.layers.items()}, **layers}
         self.ports: list[Port] = [port for name, layer in named.items() for port in ports(name, layer)]
+        self._fixed = {self.prefix + name: tensor for name, tensor in encoder.fixed.items()}
         self._around: dict[str, np.ndarray] = {}  # tensors of which the network has only a part
 
     def __call__(self, ids: Any, mask: Any, training: bool = False) -> Any:
@@ -73,7 +76,7 @@ class Network:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """All weights, as a checkpoint has them, rows included that the network has no part in."""
-        found = {}
+        found = dict(self._fixed)
         for port in self.ports:
             value = port.value()
             if port.name in self._around:
@@ -110,7 +113,7 @@ class Network:
 
     def _check(self, tensors: Mapping[str, np.ndarray]) -> None:
         body = {name for name in tensors if name.startswith(self.prefix)}
-        known = {port.name for port in self.ports if port.name.startswith(self.prefix)}
+        known = {name for name in (*self._fixed, *(port.name for port in self.ports)) if name.startswith(self.prefix)}
         odd = [name for name in sorted(body - known) if not any(part in name for part in SPARE)]
         lost = [name for name in sorted(known - body) if not any(part in name for part in SPARE)]
         for names, what in ((odd, "has tensors that TensorFlow's network lacks"), (lost, "lacks tensors")):
@@ -122,17 +125,27 @@ class Network:
 
 
 def load(
-    base: Model, head: str, changes: Mapping[str, Any], *, seed: int, keep_head: bool, ids: np.ndarray, mixed: bool
+    base: Model,
+    head: str,
+    changes: Mapping[str, Any],
+    *,
+    seed: int,
+    keep_head: bool,
+    ids: np.ndarray,
+    seen: np.ndarray,
+    mixed: bool,
 ) -> Network:
     """The network in ``base`` with this head, to be trained; a head that it lacks is made anew.
 
     Args:
         changes: to ``config.json``, labels among them.
         keep_head: whether its head, if it has one, is gone on with.
+        seen: the token ids of the training texts; a network that is trained from scratch knows no others.
     """
     config = {**base.read("config.json"), **changes}
     made = Network(config, of_task(head, config["model_type"]), ids, mixed)
-    tensors = weights.read(base.path, made.prefix)
+    scratch = classical.described(config)
+    tensors = classical.weights(config, seed, seen) if scratch else weights.read(base.path, made.prefix)
     if not keep_head:
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(made.prefix)}
     scale = config.get("initializer_range", heads.SCALE)

@@ -1,7 +1,7 @@
 """Between the variables of Keras layers and the tensors of a checkpoint of transformers, in both directions.
 
-Keras keeps a matrix as (inputs, outputs), with the heads of attention as an axis of their own;
-a checkpoint keeps it as (outputs, inputs).  The rest is laid out alike.
+Keras keeps a matrix as (inputs, outputs), with the heads of attention as an axis of their own, and a convolution
+as (width, inputs, outputs); a checkpoint keeps the axes the other way round.  The rest is laid out alike.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pipeline.backends.tensorflow import framework
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +43,9 @@ class Port:
 
 def ports(name: str, layer: Any) -> Iterator[Port]:
     """The ports of a Keras layer that a checkpoint calls ``name``."""
+    if isinstance(layer, framework.keras().layers.LSTM):
+        yield from _lstm(name, layer)
+        return
     for weight, found, turned in (
         ("weight", _first(layer, "embeddings", "position_embeddings", "gamma"), False),
         ("weight", _first(layer, "kernel"), True),
@@ -54,6 +59,14 @@ def ports(name: str, layer: Any) -> Iterator[Port]:
             elif weight == "bias":
                 shape = (math.prod(shape),)
             yield Port(f"{name}.{weight}", found, shape[::-1] if turned else shape, turned)
+
+
+def _lstm(name: str, layer: Any) -> Iterator[Port]:
+    """The gates of both stand in the same order: input, forget, cell, output."""
+    cell = layer.cell
+    for weight, found in (("weight_ih_l0", cell.kernel), ("weight_hh_l0", cell.recurrent_kernel)):
+        yield Port(f"{name}.{weight}", found, tuple(found.shape)[::-1], turned=True)
+    yield Port(f"{name}.bias_ih_l0", cell.bias, tuple(cell.bias.shape))
 
 
 def _first(layer: Any, *names: str) -> Any:
