@@ -18,7 +18,7 @@ from pathlib import Path
 from pipeline.artifacts import Corpus
 from pipeline.corpora.columns import Columns
 from pipeline.stages.collect import Collection, Source, collect
-from pipeline.stages.fetch import Checkpoint, fetch
+from pipeline.stages.fetch import Checkpoint, Fetching, fetch
 from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.tasks.classification import Classification
 
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        base = fetch(Checkpoint(), folder(place / "base"))
+        base = fetch(Fetching(Checkpoint()), folder(place / "base"))
         corpus = gather(place, options.rows)
         texts = corpus.table("train")["text"].to_pylist()
         ratios = []

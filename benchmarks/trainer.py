@@ -67,13 +67,13 @@ def measure(side: str, place: str, options: argparse.Namespace) -> dict[str, flo
 def prepare(options: argparse.Namespace, place: Path) -> None:
     from pipeline.corpora.columns import Columns
     from pipeline.stages.collect import Collection, Source, collect
-    from pipeline.stages.fetch import Checkpoint, fetch
+    from pipeline.stages.fetch import Checkpoint, Fetching, fetch
     from pipeline.stages.tokenize import Tokenization, tokenize
     from pipeline.tasks.classification import Classification
 
     for name in ("base", "corpus", "tokens"):
         (place / name).mkdir()
-    base = fetch(Checkpoint(), place / "base")
+    base = fetch(Fetching(Checkpoint()), place / "base")
     source = Source(options.data, limit=options.limit)
     corpus = collect(Collection(source, Columns("text", "label")), place / "corpus")
     tokenize(Tokenization(Classification(), LENGTH), place / "tokens", base=base, corpus=corpus)

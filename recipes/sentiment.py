@@ -12,7 +12,7 @@ from pipeline.stages.card import CardContent, Description, card
 from pipeline.stages.collect import Collection, Source, collect
 from pipeline.stages.evaluate import Evaluation, evaluate
 from pipeline.stages.export import Packaging, export
-from pipeline.stages.fetch import Checkpoint, fetch
+from pipeline.stages.fetch import Checkpoint, Fetching, fetch
 from pipeline.stages.publish import Publication, publish
 from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.step import Step
@@ -39,7 +39,7 @@ class Config:
 
 def plan(config: Config) -> Step:
     backend = backends.load(config.backend)
-    base = Step(fetch, config.base)
+    base = Step(fetch, Fetching(config.base, backend.KINDS))
     corpus = Step(collect, Collection(config.corpus, config.task.columns))
     tokens = Step(tokenize, Tokenization(config.task, config.max_length), base=base, corpus=corpus)
     model = Step(backend.finetune, Finetuning(config.task, config.training), base=base, tokens=tokens)

@@ -115,6 +115,8 @@ class Prediction:
 class Backend(Protocol):
     """The stages of a backend."""
 
+    KINDS: tuple[str, ...]  # the model types that it can train; any that transformers has the head for, if empty
+
     def finetune(self, config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:
         """Train ``base`` on ``tokens``; keep the best epoch's weights by the validation metric.
 

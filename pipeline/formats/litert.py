@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.artifacts import Model as Folder
 from pipeline.backends.tensorflow import framework
+from pipeline.errors import UserError
 from pipeline.formats.checks import Sample
 
 if TYPE_CHECKING:
     import numpy as np
+
+UNABLE = ("text-lstm",)  # Keras' loops over time carry lists whose shape LiteRT wants to know beforehand
 
 
 class LiteRT:
@@ -25,6 +28,10 @@ class LiteRT:
 
         tf = framework.tensorflow()
         net = network.load_saved(Folder(model))
+        if net.config["model_type"] in UNABLE:
+            raise UserError(
+                f"export.formats=litert: its converter cannot do a {net.config['model_type']} of any batch size; leave litert out"
+            )
         inputs = [tf.TensorSpec([None, None], tf.int32, name) for name in ("input_ids", "attention_mask")]
         graph = tf.Module()
         graph.variables_of_keras = [variable.value for variable in net.model.variables]  # else they are left out

@@ -14,7 +14,7 @@ from typing import Any, Literal, NoReturn
 from pipeline.artifacts import Model
 from pipeline.backends import classical
 from pipeline.errors import UserError
-from pipeline.fields import require
+from pipeline.fields import neutral, require
 from pipeline.hub import explained, may_be_id, pin
 from pipeline.progress import say
 from pipeline.stages.tokenize import LIMITLESS, load_tokenizer
@@ -96,34 +96,48 @@ class Checkpoint:
         return {"model": {file.name: file for file in _matching(self.needed, self.folder)}}
 
 
-def fetch(config: Checkpoint, out: Path) -> Model:
+@dataclass(frozen=True)
+class Fetching:
+    """A checkpoint, and the model types that can be trained; any, if none is named."""
+
+    checkpoint: Checkpoint
+    kinds: tuple[str, ...] = neutral(())  # whatever they are, what is fetched is the same
+
+
+def fetch(config: Fetching, out: Path) -> Model:
     """Copy the model's files, so that what was trained from stays at hand; ``source.json`` says whence.
 
     With another architecture than the model's own its tokenizer is kept, and ``config.json`` describes the network
     to be trained; there are no weights.
 
     Raises:
-        UserError: there is no such model, or its weights are pickled, which can run any code when loaded.
+        UserError: there is no such model, or it is of a type that cannot be trained, or its weights are pickled,
+            which can run any code when loaded.
     """
-    config = config.pinned({})  # nothing to do in a run, where it is pinned already
-    if config.folder:
-        place, whence = config.folder, "a folder"
-    elif packaged := _packaged(config):
-        place, whence = packaged, f"the package {PACKAGED[config.model].distribution}"
-    else:
-        place, whence = _download(config), "the Hub"
-    if config.architecture == "transformer":
-        for file in _matching(config.needed, place):
+    wanted = config.checkpoint.pinned({})  # nothing to do in a run, where it is pinned already
+    place, whence = _find(wanted, config.kinds)
+    if wanted.architecture == "transformer":
+        _check_kind(place, wanted.model, config.kinds)
+        for file in _matching(wanted.needed, place):
             shutil.copyfile(file, out / file.name)
-        _check(out, place, config.model)
+        _check(out, place, wanted.model)
     else:
-        _describe(config, place, out)
-    at = f" at {config.revision[:8]}" if config.revision else ""
-    say(f"{config.model}{at}, from {whence}")
+        _describe(wanted, place, out)
+    at = f" at {wanted.revision[:8]}" if wanted.revision else ""
+    say(f"{wanted.model}{at}, from {whence}")
     made = Model(out)
-    hub_id = config.model if config.revision else ""  # where a folder lies is no part of a result
-    made.write("source.json", {"model": hub_id, "revision": config.revision})
+    hub_id = wanted.model if wanted.revision else ""  # where a folder lies is no part of a result
+    made.write("source.json", {"model": hub_id, "revision": wanted.revision})
     return made
+
+
+def _find(wanted: Checkpoint, kinds: tuple[str, ...]) -> tuple[Path, str]:
+    """Where its files are, and where they come from."""
+    if wanted.folder:
+        return wanted.folder, "a folder"
+    if packaged := _packaged(wanted):
+        return packaged, f"the package {PACKAGED[wanted.model].distribution}"
+    return _download(wanted, kinds), "the Hub"
 
 
 def _matching(patterns: Iterable[str], folder: Path) -> Iterator[Path]:
@@ -164,14 +178,26 @@ def _packaged(config: Checkpoint) -> Path | None:
     return folder
 
 
-def _download(config: Checkpoint) -> Path:
+def _download(config: Checkpoint, kinds: tuple[str, ...]) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     with explained("model", config.model):
+        if kinds and config.architecture == "transformer":  # a model that cannot be trained need not come whole
+            first = snapshot_download(config.model, revision=config.revision, allow_patterns=["config.json"])
+            _check_kind(Path(first), config.model, kinds)
         folder = Path(snapshot_download(config.model, revision=config.revision, allow_patterns=list(config.needed)))
         if config.needed == NEEDED and not any(folder.glob("*.safetensors")):
             _refuse_weights(config.model, HfApi().list_repo_files(config.model, revision=config.revision))
         return folder
+
+
+def _check_kind(folder: Path, name: str, kinds: tuple[str, ...]) -> None:
+    """Its type must be one of ``kinds``, if any are named."""
+    found = _config(folder, name).get("model_type")
+    if kinds and found and found not in kinds and found not in classical.TYPES:
+        raise UserError(
+            f"{name}: a {found} model cannot be trained with this backend; {', '.join(kinds)} can; or use backend=pytorch"
+        )
 
 
 def _check(folder: Path, source: Path, name: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pipeline.artifacts import Corpus, Model, Tokens
 from pipeline.corpora.columns import Columns
 from pipeline.stages.collect import Collection, Source, collect
-from pipeline.stages.fetch import Checkpoint, fetch
+from pipeline.stages.fetch import Checkpoint, Fetching, fetch
 from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.tasks.classification import Classification
 from tests.conftest import review_rows, write_csv
@@ -31,7 +31,7 @@ def prepare(model: Path, place: Path, rows: int = 96) -> Made:
     """Base, corpus and tokens in folders below ``place``."""
     for seed, (split, count) in enumerate({"train": rows, "validation": 32, "test": 32}.items()):
         write_csv(place / "data" / f"{split}.csv", review_rows(count, seed))
-    base = fetch(Checkpoint(str(model)), folder(place / "base"))
+    base = fetch(Fetching(Checkpoint(str(model))), folder(place / "base"))
     columns = Columns("text", "label")
     corpus = collect(Collection(Source(str(place / "data")), columns), folder(place / "corpus"))
     task = Classification()

@@ -14,7 +14,7 @@ from pipeline.artifacts import Model, Predictions
 from pipeline.backends import Finetuning, Prediction, Training, classical
 from pipeline.backends.data import Data
 from pipeline.errors import UserError
-from pipeline.stages.fetch import Checkpoint, fetch
+from pipeline.stages.fetch import Checkpoint, Fetching, fetch
 from pipeline.tasks.classification import Classification
 from tests.backends.conftest import Made, folder, prepare
 from tests.conftest import Cli, quick, read_json
@@ -25,7 +25,7 @@ BACKENDS = pytest.mark.parametrize("backend", ["pytorch", "tensorflow"])
 
 def scratch(kind: str, made: Made, place: Path) -> Made:
     """The same corpus and tokens, with a network of this kind to be trained from scratch."""
-    base = fetch(Checkpoint(str(made.base.path), architecture=kind), folder(place / f"base-{kind}"))
+    base = fetch(Fetching(Checkpoint(str(made.base.path), architecture=kind)), folder(place / f"base-{kind}"))
     return Made(base, made.corpus, made.tokens)
 
 
@@ -106,9 +106,9 @@ def test_a_base_needs_neither_weights_nor_a_configuration_to_lend_its_tokenizer(
     bare = folder(tmp_path / "bare")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(tiny_model / name, bare / name)
-    assert fetch(Checkpoint(str(bare), architecture="mlp"), folder(tmp_path / "out")).read("config.json")
+    assert fetch(Fetching(Checkpoint(str(bare), architecture="mlp")), folder(tmp_path / "out")).read("config.json")
     with pytest.raises(UserError, match=r"has no tokenizer; put its tokenizer.json"):
-        fetch(Checkpoint(str(folder(tmp_path / "empty")), architecture="mlp"), folder(tmp_path / "none"))
+        fetch(Fetching(Checkpoint(str(folder(tmp_path / "empty")), architecture="mlp")), folder(tmp_path / "none"))
 
 
 def test_weights_that_are_not_used_do_not_count(tiny_model: Path) -> None:
@@ -135,7 +135,7 @@ def test_an_architecture_that_there_is_not_is_refused_with_those_there_are(cli: 
 
 def test_such_a_network_is_no_base_to_fine_tune(models: dict[str, tuple[Made, Model]], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a text-cnn model is no base to fine-tune; base.architecture=cnn"):
-        fetch(Checkpoint(str(models["cnn"][1].path)), folder(tmp_path / "out"))
+        fetch(Fetching(Checkpoint(str(models["cnn"][1].path))), folder(tmp_path / "out"))
 
 
 @KINDS

@@ -236,6 +236,18 @@ def test_the_recipe_runs_with_tensorflow_and_its_model_is_the_same_kind_of_folde
     assert "made in" not in again.stdout
 
 
+def test_a_model_that_a_backend_cannot_train_is_refused_before_any_work(
+    cli: Cli, home: Path, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(tiny_model, tmp_path / "other")
+    told = (other / "config.json").read_text(encoding="utf-8")
+    (other / "config.json").write_text(told.replace('"bert"', '"mpnet"'), encoding="utf-8")
+    done = cli("run", "sentiment", *quick(reviews, other, "backend=tensorflow"))
+    assert done.returncode == 2
+    assert "other: a mpnet model cannot be trained with this backend; albert, bert, " in done.stderr
+    assert "made in" not in done.stdout
+
+
 def test_a_run_with_pytorch_never_imports_tensorflow(home: Path, reviews: Path, tiny_model: Path) -> None:
     script = f"""
 import sys

@@ -196,6 +196,16 @@ def test_a_tokenizer_that_no_graph_can_follow_is_named(
     assert strings.graph(tmp_path) == (None, why)
 
 
+@pytest.mark.slow
+def test_a_model_that_tensorflow_has_no_network_for_is_refused_by_name(made: Made, tmp_path: Path) -> None:
+    trained = train(made, tmp_path)
+    change(trained.model.path / "config.json", model_type="mpnet", architectures=["MPNetForSequenceClassification"])
+    with pytest.raises(UserError, match="no network of TensorFlow here for a MPNetForSequenceClassification; leave"):
+        formats.chosen(Export(formats=("safetensors", "savedmodel")))[1].write(
+            trained.model.path, tmp_path / "out", None
+        )  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.artifacts import Model
 from pipeline.hub import is_commit, looks_like_id, pin
-from pipeline.stages.fetch import PACKAGED, Checkpoint, fetch
+from pipeline.stages.fetch import PACKAGED, Checkpoint, Fetching, fetch
 from tests.conftest import Cli, read_json
 from tests.stages.conftest import Notebook, assert_refused, put, refusing
 
@@ -24,7 +24,7 @@ Get = Callable[[str | Path], Model]
 @pytest.fixture
 def get(new_folder: Callable[[], Path]) -> Get:
     """``get(model)``: what fetch makes of it."""
-    return lambda model: fetch(Checkpoint(str(model)).pinned({}), new_folder())
+    return lambda model: fetch(Fetching(Checkpoint(str(model)).pinned({})), new_folder())
 
 
 def test_a_folder_is_copied_byte_for_byte(model: Path, get: Get, heard: Notebook) -> None:

@@ -13,7 +13,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from pipeline.artifacts import Corpus, Model, Tokens
-from pipeline.stages.fetch import Checkpoint, fetch
+from pipeline.stages.fetch import Checkpoint, Fetching, fetch
 from pipeline.stages.tokenize import BATCH, Tokenization, tokenize
 from pipeline.tasks.classification import Classification
 from tests.conftest import make_model, review_rows, write_csv
@@ -26,7 +26,7 @@ NewFolder = Callable[[], Path]
 
 @pytest.fixture
 def base(tiny_model: Path, new_folder: NewFolder) -> Model:
-    return fetch(Checkpoint(str(tiny_model)), new_folder())
+    return fetch(Fetching(Checkpoint(str(tiny_model))), new_folder())
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_ids_are_those_of_the_tokenizer_itself(
 def test_a_tokenizer_that_pads_by_itself_does_not_pad_here(
     encode: Encode, corpus: Corpus, new_folder: NewFolder
 ) -> None:
-    base = fetch(Checkpoint(MINILM).pinned({}), new_folder())
+    base = fetch(Fetching(Checkpoint(MINILM).pinned({})), new_folder())
     assert json.loads((base.path / "tokenizer.json").read_text(encoding="utf-8"))["padding"]
     found = ids(encode(base, corpus))
     assert found == expected(base.path, corpus, 64)
@@ -198,7 +198,7 @@ def test_a_model_that_counts_positions_from_behind_its_padding_takes_fewer(
     folder = make_model(tmp_path / "roberta", "roberta", pad_token_id=1)
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     put(folder / "tokenizer_config.json", json.dumps({**config, "model_max_length": 10**30}))
-    base = fetch(Checkpoint(str(folder)), new_folder())
+    base = fetch(Fetching(Checkpoint(str(folder))), new_folder())
     assert encode(base, corpus, 78).splits()
     with refusing("max_length=79", "3 to 78 tokens"):
         encode(base, corpus, 79)

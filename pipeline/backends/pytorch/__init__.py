@@ -3,4 +3,6 @@
 from pipeline.backends.pytorch.finetune import finetune
 from pipeline.backends.pytorch.predict import predict
 
-__all__ = ["finetune", "predict"]
+__all__ = ["KINDS", "finetune", "predict"]
+
+KINDS: tuple[str, ...] = ()  # whatever transformers has a head for

@@ -42,7 +42,7 @@ def head(backbone: Any, config: Config, policy: Any) -> Built:
 
 def _mlp(words: Any, mask: Any, config: Config, dtype: Any) -> Built:
     keras = framework.keras()
-    real = keras.ops.cast(mask[:, :, None], "float32")
+    real = keras.ops.expand_dims(keras.ops.cast(mask, "float32"), 2)
     mean = keras.ops.sum(words * real, 1) / keras.ops.maximum(keras.ops.sum(real, 1), 1.0)
     hidden = keras.layers.Dense(config["hidden_size"], "relu", dtype=dtype)
     return hidden(keras.layers.Dropout(config["dropout"], dtype="float32")(mean)), {"hidden": hidden}
@@ -50,7 +50,7 @@ def _mlp(words: Any, mask: Any, config: Config, dtype: Any) -> Built:
 
 def _cnn(words: Any, mask: Any, config: Config, dtype: Any) -> Built:
     keras = framework.keras()
-    real = keras.ops.cast(mask[:, :, None], "float32")
+    real = keras.ops.expand_dims(keras.ops.cast(mask, "float32"), 2)
     layers = [
         keras.layers.Conv1D(config["filters"], width, padding="same", activation="relu", dtype=dtype)
         for width in config["kernel_sizes"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model, Tokens
-from pipeline.backends import VALIDATION_BATCH, Finetuning, heads
+from pipeline.backends import VALIDATION_BATCH, Finetuning
 from pipeline.backends.checkpoint import Tensors, under
 from pipeline.backends.data import Batch, Data
 from pipeline.backends.loop import train
@@ -31,11 +31,7 @@ class Pupil:
         training = self.training = config.training
         self.data = data
         self.bf16 = training.precision == "bf16" or (training.precision == "auto" and framework.multiplies_bf16_fast())
-        self.net = network.load(
-            base, config.task.head, heads.settings(base, data.labels, training), seed=training.seed,
-            keep_head=heads.fits(base, data.labels), ids=data.vocabulary.ids, seen=data.seen,
-            mixed=self.bf16,
-        )  # fmt: skip
+        self.net = network.load(base, config.task.head, data, training, mixed=self.bf16)
         self.noise = layers.Noise(training.seed)
         layers.use(self.net.model, self.noise)
         self.optimizer = Optimizer(training, self.net.ports)

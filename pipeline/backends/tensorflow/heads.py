@@ -82,10 +82,18 @@ def of_task(head: str, kind: str) -> Head:
 
 
 def of_saved(config: Config) -> Head:
-    """The head that a saved model has."""
-    (name,) = config["architectures"]
-    found = [kinds[config["model_type"]] for kinds in HEADS.values() if config["model_type"] in kinds]
-    return next(head for head in found if head.architecture == name)
+    """The head that a saved model has.
+
+    Raises:
+        UserError: there is none here for such a model.
+    """
+    (name,), kind = config["architectures"], config["model_type"]
+    found = [kinds[kind] for kinds in HEADS.values() if kind in kinds and kinds[kind].architecture == name]
+    if not found:
+        raise UserError(
+            f"there is no network of TensorFlow here for a {name}; leave savedmodel and litert out of export.formats"
+        )
+    return found[0]
 
 
 def _rate(config: Config) -> float:

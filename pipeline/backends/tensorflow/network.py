@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model
-from pipeline.backends import classical, heads
+from pipeline.backends import Training, classical, heads
 from pipeline.backends.batches import Ragged, by_length
+from pipeline.backends.data import Data
 from pipeline.backends.tensorflow import architectures, framework, weights
 from pipeline.backends.tensorflow import classical as networks
 from pipeline.backends.tensorflow.heads import Head, of_saved, of_task
@@ -124,32 +125,23 @@ class Network:
                 )
 
 
-def load(
-    base: Model,
-    head: str,
-    changes: Mapping[str, Any],
-    *,
-    seed: int,
-    keep_head: bool,
-    ids: np.ndarray,
-    seen: np.ndarray,
-    mixed: bool,
-) -> Network:
-    """The network in ``base`` with this head, to be trained; a head that it lacks is made anew.
+def load(base: Model, head: str, data: Data, training: Training, mixed: bool) -> Network:
+    """The network in ``base`` with this head for the labels of ``data``, and the part of its vocabulary that ``data``
+    uses; a head that it lacks is made anew.
 
-    Args:
-        changes: to ``config.json``, labels among them.
-        keep_head: whether its head, if it has one, is gone on with.
-        seen: the token ids of the training texts; a network that is trained from scratch knows no others.
+    Raises:
+        UserError: there is no such network here, or the checkpoint is not one of it.
     """
-    config = {**base.read("config.json"), **changes}
-    made = Network(config, of_task(head, config["model_type"]), ids, mixed)
-    scratch = classical.described(config)
-    tensors = classical.weights(config, seed, seen) if scratch else weights.read(base.path, made.prefix)
-    if not keep_head:
+    config = {**base.read("config.json"), **heads.settings(base, data.labels, training)}
+    made = Network(config, of_task(head, config["model_type"]), data.vocabulary.ids, mixed)
+    if classical.described(config):
+        tensors = classical.weights(config, training.seed, data.seen)
+    else:
+        tensors = weights.read(base.path, made.prefix)
+    if not heads.fits(base, data.labels):
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(made.prefix)}
     scale = config.get("initializer_range", heads.SCALE)
-    made.load(tensors, lambda name, shape: heads.fresh(name, shape, scale, seed))
+    made.load(tensors, lambda name, shape: heads.fresh(name, shape, scale, training.seed))
     return made
 
 

@@ -1,0 +1,46 @@
+"""``python -m pipeline.backends``: what each backend can do, as the table in docs/backends.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any, get_args, get_type_hints
+
+from pipeline import backends, formats
+from pipeline.backends import Training, classical
+
+DEVICES = {"pytorch": "CPU; GPUs of CUDA, ROCm, XPU and MPS", "tensorflow": "CPU; GPUs of CUDA"}
+
+
+def table() -> Iterator[str]:
+    """The lines of a Markdown table, a column a backend."""
+    names = get_args(backends.Name)
+    yield "| | " + " | ".join(f"`backend={name}`" for name in names) + " |"
+    yield "|---" * (len(names) + 1) + "|"
+    for what, cell in ROWS.items():
+        yield f"| {what} | " + " | ".join(cell(name) for name in names) + " |"
+
+
+def _kinds(name: Any) -> str:
+    found = [kind for kind in backends.load(name).KINDS if kind not in classical.TYPES]
+    return ", ".join(found) or "every one that transformers has the task's head for"
+
+
+def _choices(setting: str) -> str:
+    return ", ".join(get_args(get_type_hints(Training)[setting]))
+
+
+ROWS = {
+    "installed by": lambda name: "`make setup`" if name == "pytorch" else f"`make setup EXTRAS={name}`, or a run that asks for it",
+    "runs on": DEVICES.__getitem__,
+    "model types": _kinds,
+    "`base.architecture`": lambda name: ", ".join(("transformer", *classical.KINDS)),
+    "`training.optimizer`": lambda name: _choices("optimizer"),
+    "`training.precision`": lambda name: _choices("precision"),
+    "all other settings of `training`": lambda name: f"{len(fields(Training)) - 2}, with the same meaning",
+    "`export.formats` of its models": lambda name: ", ".join(get_args(formats.Name)),
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))
