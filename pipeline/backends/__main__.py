@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any, get_args, get_type_hints
 
@@ -30,7 +30,7 @@ def _choices(setting: str) -> str:
     return ", ".join(get_args(get_type_hints(Training)[setting]))
 
 
-ROWS = {
+ROWS: dict[str, Callable[[Any], str]] = {
     "installed by": lambda name: "`make setup`" if name == "pytorch" else f"`make setup EXTRAS={name}`, or a run that asks for it",
     "runs on": DEVICES.__getitem__,
     "model types": _kinds,

@@ -18,7 +18,7 @@ class Board:
 
         folder.mkdir(parents=True, exist_ok=True)
         # Names must sort by time, for that is the order in which TensorBoard reads them.
-        file = folder / f"events.out.tfevents.{time.time_ns() // 1_000_000:014d}.{os.getpid()}"
+        file = folder / f"events.out.tfevents.{time.time_ns():020d}.{os.getpid()}"
         self._records = RecordWriter(file.open("wb"))
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
         self._write(Event(wall_time=time.time(), step=purge, session_log=SessionLog(status=SessionLog.START)))

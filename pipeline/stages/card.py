@@ -13,6 +13,13 @@ from pipeline.backends import Training, classical
 from pipeline.errors import CheckFailed
 from pipeline.fields import require
 
+FILES = {
+    "safetensors": "`model.safetensors`, for transformers",
+    "onnx": "`onnx/model.onnx`, any batch size and length",
+    "savedmodel": "`savedmodel/`, for TensorFlow, any batch size and length",
+    "litert": "`litert/model.tflite`, any batch size and length",
+}
+
 
 @dataclass(frozen=True)
 class Description:
@@ -198,17 +205,18 @@ class _Facts:
         training = self.config.training
         yield "## Training\n"
         yield (
-            f"{training.epochs} epochs of {training.batch_size} texts a step, AdamW, learning rate {training.learning_rate:g} "
-            f"with linear warm-up over {training.warmup_ratio:.0%} of the steps and linear decay, weight decay "
-            f"{training.weight_decay:g}, seed {training.seed}; texts are cut at {self.cut['max_length']} tokens. The weights "
+            f"{training.epochs} epochs of {training.batch_size} texts a step, {_optimizer(training)}, learning rate "
+            f"{training.learning_rate:g} with linear warm-up over {training.warmup_ratio:.0%} of the steps and linear decay, "
+            f"seed {training.seed}; texts are cut at {self.cut['max_length']} tokens. The weights "
             f"of epoch {self.history['kept_epoch']} were kept, the best by validation {training.metric}.\n"
         )
-        if "onnx" in self.exports:
-            found = self.exports["onnx"]
-            yield (
-                f"`onnx/model.onnx` takes any batch size and length; on {found['rows']} validation rows its logits are "
-                f"within {found['largest_difference']:.1e} of the model's.\n"
-            )
+        yield "## Files\n"
+        yield "Each form was loaded again, and answered validation rows as the model did.\n"
+        yield "| form | MB | rows compared | logits within |"
+        yield "|---|---|---|---|"
+        for name, found in self.exports.items():
+            yield f"| {FILES[name]} | {found['megabytes']:,} | {found['rows']:,} | {found['largest_difference']:.1e} |"
+        yield ""
 
     def _limits(self) -> Iterator[str]:
         yield "## Limits\n"
@@ -220,6 +228,20 @@ class _Facts:
                 yield f"- {facts['cut']:,} of {facts['rows']:,} {split} texts were longer than {self.cut['max_length']} tokens; their ends were not read."
         for pair, count in self.data["shared"].items():
             yield f"- {pair} share {count:,} rows" + (", which flatters the scores." if "test" in pair else ".")
+
+
+def _optimizer(training: Training) -> str:
+    name = {
+        "adamw": f"AdamW with weight decay {training.weight_decay:g}",
+        "adam": "Adam",
+        "rmsprop": "RMSprop",
+        "momentum": f"SGD with momentum {training.momentum:g}",
+        "sgd": "SGD",
+    }[training.optimizer]
+    more = [f"{penalty} penalty {value:g}" for penalty, value in (("L1", training.l1), ("L2", training.l2)) if value]
+    if training.dropout is not None:
+        more.append(f"dropout {training.dropout:g}")
+    return ", ".join([name, *more])
 
 
 def _license(base: Model) -> str | None:

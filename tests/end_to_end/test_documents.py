@@ -37,6 +37,27 @@ def test_the_python_of_the_readme_runs(cli: Cli, home: Path, reviews: Path, tiny
         assert "accuracy" in found.stdout or "score" in found.stdout
 
 
+@pytest.mark.slow
+def test_the_python_of_the_page_on_backends_runs(
+    cli: Cli, home: Path, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    settings = quick(reviews, tiny_model, "backend=tensorflow", "export.formats=safetensors,savedmodel")
+    assert cli("run", "sentiment", *settings).returncode == 0
+    (script,) = [block for block in blocks("docs/backends.md", "python") if "saved_model.load" in block]
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=home, env=surroundings(home), capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    assert "probabilities" in found.stdout and "label" in found.stdout
+
+
+def test_the_table_of_backends_is_that_of_the_code() -> None:
+    made = subprocess.run(
+        [sys.executable, "-m", "pipeline.backends"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert made.stdout in (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
+
+
 def test_the_recipe_of_the_documents_runs(cli: Cli, home: Path, tmp_path: Path) -> None:
     (recipe,) = [block for block in blocks("docs/recipes.md", "python") if "def plan" in block]
     file = tmp_path / "shout.py"
@@ -48,7 +69,8 @@ def test_the_recipe_of_the_documents_runs(cli: Cli, home: Path, tmp_path: Path) 
 
 def test_every_setting_that_the_documents_name_exists(cli: Cli) -> None:
     known = set(re.findall(r"^\W*([\w.]+)=", cli("show", "sentiment").stdout, re.MULTILINE))
-    texts = " ".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/architecture.md"))
+    pages = ("README.md", "docs/architecture.md", "docs/backends.md")
+    texts = " ".join((ROOT / name).read_text(encoding="utf-8") for name in pages)
     groups = {path.partition(".")[0] for path in known if "." in path}
     named = {path for path in re.findall(r"\b([a-z]+\.[a-z_]+)=", texts) if path.partition(".")[0] in groups}
     assert named and named <= known
