@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -37,7 +36,7 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
         for turn in range(options.repeat):
             for side in SIDES if turn % 2 == 0 else reversed(SIDES):
-                found[side].append(measure(side, place, options))
+                found[side].append(trainer.measure(side, place, options, __file__))
                 print(side, found[side][-1], flush=True)
     for side in SIDES[1:]:
         ratios = [b["steps"] / a["steps"] for a, b in zip(found["tensorflow"], found[side], strict=True)]
@@ -56,15 +55,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--place", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def measure(side: str, place: str, options: argparse.Namespace) -> dict[str, float]:
-    command = [sys.executable, __file__, f"--side={side}", f"--place={place}"]
-    command += [f"--epochs={options.epochs}", f"--seed={options.seed}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def ours(options: argparse.Namespace) -> dict[str, float]:

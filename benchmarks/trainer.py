@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 BATCH_SIZE, RATE, LENGTH = 32, 1e-4, 128
+SAME = ("epochs", "seed", "precision")  # options of every side
 
 
 def main() -> None:
@@ -55,9 +56,10 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(side: str, place: str, options: argparse.Namespace) -> dict[str, float]:
-    same = [f"--epochs={options.epochs}", f"--seed={options.seed}", f"--precision={options.precision}"]
-    command = [sys.executable, __file__, f"--side={side}", f"--place={place}", *same]
+def measure(side: str, place: str, options: argparse.Namespace, script: str = __file__) -> dict[str, float]:
+    """What ``script`` prints in a process of its own for one side."""
+    same = [f"--{name}={value}" for name in SAME if (value := getattr(options, name, None)) is not None]
+    command = [sys.executable, script, f"--side={side}", f"--place={place}", *same]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)

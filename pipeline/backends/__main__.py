@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any, get_args, get_type_hints
 
-from pipeline import backends, formats
+from pipeline import backends
 from pipeline.backends import Training, classical
 
 DEVICES = {"pytorch": "CPU; GPUs of CUDA, ROCm, XPU and MPS", "tensorflow": "CPU; GPUs of CUDA"}
@@ -38,7 +38,6 @@ ROWS: dict[str, Callable[[Any], str]] = {
     "`training.optimizer`": lambda name: _choices("optimizer"),
     "`training.precision`": lambda name: _choices("precision"),
     "all other settings of `training`": lambda name: f"{len(fields(Training)) - 2}, with the same meaning",
-    "`export.formats` of its models": lambda name: ", ".join(get_args(formats.Name)),
 }  # fmt: skip
 
 
