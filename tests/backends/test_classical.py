@@ -267,21 +267,31 @@ def test_exports_pass_their_checks_for_any_batch_and_length(
     kind: str, models: dict[str, tuple[Made, Model]], tmp_path: Path
 ) -> None:
     from pipeline.formats import Export, chosen
-    from pipeline.formats.onnx import Session
     from pipeline.stages.export import Packaging, export
 
     ready, model = models[kind]
     predicted("pytorch", ready, model, tmp_path / "predictions")
-    wanted = Export(formats=("safetensors", "onnx"))
+    wanted = Export(formats=("safetensors", "onnx", "savedmodel", *(("litert",) if kind != "lstm" else ())))
     bundle = export(
         Packaging(wanted, chosen(wanted)), folder(tmp_path / "bundle"), model=model,
         predictions=Predictions(tmp_path / "predictions"), tokens=ready.tokens, corpus=ready.corpus,
     )  # fmt: skip
     assert bundle.read("exports.json")["onnx"]["largest_difference"] < 1e-5
-    exported, run = Session(bundle.path / "onnx"), answering("pytorch", model)
-    for shape in ((1, 1), (1, 2), (3, 70), (40, 7)):
-        ids = some_words(ready, *shape)
-        assert np.abs(exported.run(ids, np.ones_like(ids)) - run(ids, np.ones_like(ids))).max() < 1e-5
+    run = answering("pytorch", model)
+    for form in chosen(wanted)[1:]:
+        exported = form.load(bundle.path / form.name)
+        for shape in ((1, 1), (1, 2), (3, 70), (40, 7)):
+            ids = some_words(ready, *shape)
+            found = exported.run(ids, np.ones_like(ids))
+            assert np.abs(found - run(ids, np.ones_like(ids))).max() < 1e-5, (form.name, shape)
+
+
+@pytest.mark.slow
+def test_a_format_that_cannot_do_a_network_says_so(models: dict[str, tuple[Made, Model]], tmp_path: Path) -> None:
+    from pipeline.formats.litert import LiteRT
+
+    with pytest.raises(UserError, match="its converter cannot do a text-lstm of any batch size; leave litert out"):
+        LiteRT.write(models["lstm"][1].path, tmp_path / "out", None)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
