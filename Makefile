@@ -11,7 +11,7 @@ SETTINGS = $(if $(call given,DATA),"corpus.source=$(DATA)") $(if $(call given,MO
 
 EXTRA = tensorflow
 # Extras that a command needs: what EXTRAS names, and TensorFlow where the backend or a format asks for it.
-asked = $(call given,BACKEND) $(call given,SET)
+asked = $(call given,BACKEND) $(filter backend=% export.formats=%,$(call given,SET))
 extras = $(sort $(call given,EXTRAS) $(if $(findstring tensorflow,$(asked))$(findstring savedmodel,$(asked))$(findstring litert,$(asked)),tensorflow))
 $(foreach extra,$(filter-out $(EXTRA),$(extras)),$(error EXTRAS=$(extra): there is no such extra; there is $(EXTRA)))
 READY = .venv/ready $(extras:%=.venv/ready-%)

@@ -87,6 +87,9 @@ class Scores(Artifact):
     shown = ("scores.json", "details.json", "predictions")
 
 
+BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")  # in the folder of each format, for its users
+
+
 class Bundle(Artifact):
     """A model packaged for use without this project: ``model/`` (Hugging Face), a folder for each other
     format, and ``exports.json`` with what the checks measured."""

@@ -41,9 +41,9 @@ class Training:
     momentum: float = 0.9
     """of momentum alone"""
     l1: float = 0.0
-    """adds l1 · Σ|w| to the loss; not on biases and norms"""
+    """adds l1 · Σ|w| to what is minimized, not to the loss that is told; not of biases and norms"""
     l2: float = 0.0
-    """adds l2 · Σw² to the loss; not on biases and norms"""
+    """adds l2 · Σw² to it; not of biases and norms"""
     dropout: float | None = None
     """share of activations set to zero in training, everywhere; none: as the base model has it"""
     max_grad_norm: float = 1.0

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from importlib import import_module
 from typing import Any, get_args, get_type_hints
 
 from pipeline import backends
 from pipeline.backends import Training, classical
 
-DEVICES = {"pytorch": "CPU; GPUs of CUDA, ROCm, XPU and MPS", "tensorflow": "CPU; GPUs of CUDA"}
+DEVICES = {
+    "pytorch": "CPU; GPUs of CUDA, ROCm, XPU and MPS",
+    "tensorflow": "CPU; GPUs of CUDA, with `pip install tensorflow[and-cuda]`",
+}
 
 
 def table() -> Iterator[str]:
@@ -22,7 +26,7 @@ def table() -> Iterator[str]:
 
 
 def _kinds(name: Any) -> str:
-    found = [kind for kind in backends.load(name).KINDS if kind not in classical.TYPES]
+    found = [kind for kind in import_module(f"pipeline.backends.{name}").KINDS if kind not in classical.TYPES]
     return ", ".join(found) or "every one that transformers has the task's head for"
 
 

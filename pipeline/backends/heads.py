@@ -11,28 +11,32 @@ from zlib import crc32
 
 from pipeline.artifacts import Model
 from pipeline.backends import Training
+from pipeline.errors import UserError
 from pipeline.progress import say
 
 if TYPE_CHECKING:
     import numpy as np
 
 SCALE = 0.02  # of fresh weights where config.json says no initializer_range
-# What transformers calls dropout rates in config.json.
-DROPOUTS = (
-    "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "classifier_dropout_prob",
-    "dropout", "attention_dropout", "seq_classif_dropout",
-)  # fmt: skip
+DROPOUTS = ("dropout", "dropout_prob", "pdrop")  # what the names of dropout rates in config.json end with
 
 
 def settings(base: Model, labels: Sequence[str], training: Training) -> dict[str, Any]:
-    """What ``config.json`` has to say otherwise than that of ``base``: labels, and dropout where it is set."""
+    """What ``config.json`` has to say otherwise than that of ``base``: labels, and dropout where it is set.
+
+    Raises:
+        UserError: dropout is set, and the model has none.
+    """
     found: dict[str, Any] = {
         "id2label": dict(enumerate(labels)),
         "label2id": {label: number for number, label in enumerate(labels)},
         "problem_type": "single_label_classification",
     }
     if training.dropout is not None:
-        found |= {name: training.dropout for name in DROPOUTS if name in base.read("config.json")}
+        rates = [name for name in base.read("config.json") if name.endswith(DROPOUTS)]
+        if not rates:
+            raise UserError("training.dropout: config.json of the base model names no dropout; leave it out")
+        found |= dict.fromkeys(rates, training.dropout)
     return found
 
 

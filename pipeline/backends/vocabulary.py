@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.fields import require
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -26,6 +28,18 @@ class Vocabulary:
         self.ids: np.ndarray = np.union1d(used, np.arange(pad + 1))
         self._number = np.zeros(int(self.ids.max()) + 1, np.int64)
         self._number[self.ids] = np.arange(len(self.ids))
+
+    def check(self, rows: int) -> None:
+        """A word embedding must have a row for every id.
+
+        Raises:
+            UserError: it has not.
+        """
+        most = int(self.ids.max())
+        require(
+            most < rows,
+            f"base.model: its tokenizer gives ids up to {most}, its word embedding has {rows} rows; get it again",
+        )
 
     def renumber(self, ids: np.ndarray) -> np.ndarray:
         """Token ids of the tokenizer as rows of the smaller embedding."""

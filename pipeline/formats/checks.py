@@ -74,9 +74,18 @@ def check_logits(name: str, runtime: Runtime, sample: Sample, tolerance: float) 
         wanted = sample.logits[at]
         difference = float(np.abs(found - wanted).max())
         largest = max(largest, difference)
-        if not difference <= tolerance or not np.array_equal(found.argmax(-1), wanted.argmax(-1)):
+        if not difference <= tolerance or _decide_otherwise(found, wanted, tolerance):
             raise CheckFailed(
                 f"{name}: does not answer as the model does: logits differ by {difference:.2e} on validation rows, "
                 f"where export.tolerance allows {tolerance:.0e}; the export was not kept"
             )
     return {"rows": len(sample.rows), "largest_difference": float(f"{largest:.2e}")}
+
+
+def _decide_otherwise(found: np.ndarray, wanted: np.ndarray, tolerance: float) -> bool:
+    """Whether a row gets another label, though its first two are not so close that rounding may decide."""
+    import numpy as np
+
+    second, first = np.sort(wanted, -1)[:, -2:].T
+    changed = found.argmax(-1) != wanted.argmax(-1)
+    return bool((changed & (first - second > 2 * tolerance)).any())

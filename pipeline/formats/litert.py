@@ -56,16 +56,18 @@ class Interpreter:
     """``model.tflite`` in a folder, on the CPU."""
 
     def __init__(self, folder: Path) -> None:
+        import numpy as np
         from ai_edge_litert.interpreter import Interpreter as Model
 
         self._model = Model(str(folder / "model.tflite"))
         self._run = self._model.get_signature_runner("serving_default")
+        with framework.silence():  # when it first runs, it tells on the error stream that it uses XNNPACK
+            self.run(np.ones((1, 1), np.int64), np.ones((1, 1), np.int64))
 
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Logits (float32, batch × labels)."""
         import numpy as np
 
-        with framework.silence():  # when it begins, it tells on the error stream that it uses XNNPACK
-            found = self._run(input_ids=ids.astype(np.int32), attention_mask=mask.astype(np.int32))
+        found = self._run(input_ids=ids.astype(np.int32), attention_mask=mask.astype(np.int32))
         answers: np.ndarray = found["logits"]
         return answers

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.formats import wordpiece
-from pipeline.formats.wordpiece import Rules
+from pipeline.formats.wordpiece import NOTHING, Rules
 
 
 def graph(folder: Path) -> tuple[Any, str]:
@@ -28,20 +28,17 @@ def _module(rules: Rules) -> Any:
     """A ``tf.Module`` for the rules."""
     import tensorflow as tf
 
-    room = rules.max_length - len(rules.before) - len(rules.after)
-    if room < 1:
-        raise wordpiece.CannotReproduce(f"{rules.max_length} tokens leave no room for a text")
-
     class Tokenizer(tf.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.pieces = _pieces(rules)
+            entries = tf.lookup.KeyValueTensorInitializer(rules.words, rules.numbers, tf.string, tf.int32)
+            self.numbers = tf.lookup.StaticHashTable(entries, NOTHING)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])  # type: ignore[untyped-decorator]
         def __call__(self, texts: Any) -> dict[str, Any]:
             words = _words(rules, texts)
-            ids = words.with_values(self.pieces(words.values)).merge_dims(1, 2)
-            ids = ids[:, -room:] if rules.left else ids[:, :room]
+            ids = words.with_values(_ids(rules, self.numbers, words.values)).merge_dims(1, 2)
+            ids = ids[:, -rules.room :] if rules.left else ids[:, : rules.room]
             count = tf.shape(texts)[0]
             before, after = (tf.tile(tf.constant([end], tf.int32), [count, 1]) for end in (rules.before, rules.after))
             ids = tf.concat([before, ids, after], 1)
@@ -50,57 +47,43 @@ def _module(rules: Rules) -> Any:
     return Tokenizer()
 
 
-def _pieces(rules: Rules) -> Any:
-    """From words to ids: all words at once, the longest known piece of each in a step."""
+def _ids(rules: Rules, numbers: Any, words: Any) -> Any:
+    """The ids of each word (ragged): all words at once, the longest known piece of each in a step."""
     import tensorflow as tf
 
-    most = max(len(word) for word in rules.words)
+    words, each = tf.unique(words)
+    sizes = tf.strings.length(words, "UTF8_CHAR")
+    ids, begin = tf.while_loop(
+        lambda ids, begin: tf.reduce_any(begin < sizes),
+        lambda ids, begin: _piece(rules, numbers, words, sizes, ids, begin),
+        [tf.zeros([tf.size(words), 0], tf.int32), tf.zeros_like(sizes)],
+        shape_invariants=[tf.TensorShape([None, None]), tf.TensorShape([None])],
+    )
+    unknown = tf.concat([tf.fill([tf.size(words), 1], rules.numbers[-1]), tf.fill(tf.shape(ids), NOTHING)], 1)
+    ids = tf.pad(ids, [[0, 0], [0, 1]], constant_values=NOTHING)
+    ids = tf.where((begin > sizes)[:, None], unknown, ids)
+    return tf.gather(tf.ragged.boolean_mask(ids, ids != NOTHING), each)
 
-    class Pieces(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            entries = tf.lookup.KeyValueTensorInitializer(rules.words, rules.numbers, tf.string, tf.int32)
-            self.numbers = tf.lookup.StaticHashTable(entries, wordpiece.NOTHING)
 
-        def __call__(self, words: Any) -> Any:
-            words, each = tf.unique(words)
-            sizes = tf.strings.length(words, "UTF8_CHAR")
-            ids = tf.zeros([tf.size(words), 0], tf.int32)
-            begin = tf.zeros_like(sizes)
-            free = [tf.TensorShape([None, None]), tf.TensorShape([None])]
-            ids, begin = tf.while_loop(
-                lambda ids, begin: tf.reduce_any(begin < sizes),
-                lambda ids, begin: self.step(words, sizes, ids, begin),
-                [ids, begin],
-                shape_invariants=free,
-            )
-            failed = begin > sizes
-            unknown = tf.concat(
-                [tf.fill([tf.size(words), 1], rules.numbers[-1]), tf.fill(tf.shape(ids), wordpiece.NOTHING)], 1
-            )
-            ids = tf.where(failed[:, None], unknown, tf.pad(ids, [[0, 0], [0, 1]], constant_values=wordpiece.NOTHING))
-            return tf.gather(tf.ragged.boolean_mask(ids, ids != wordpiece.NOTHING), each)
+def _piece(rules: Rules, numbers: Any, words: Any, sizes: Any, ids: Any, begin: Any) -> tuple[Any, Any]:
+    """One more piece for each word that is not at its end; an unknown rest puts a word past its end."""
+    import tensorflow as tf
 
-        def step(self, words: Any, sizes: Any, ids: Any, begin: Any) -> tuple[Any, Any]:
-            """One more piece for each word that is not at its end; an unknown rest puts a word past its end."""
-            left = tf.where(begin < sizes)
-            words, start, size = (tf.gather_nd(x, left) for x in (words, begin, sizes))
-            widths = tf.range(1, tf.minimum(most, tf.reduce_max(size - start)) + 1)
-            shape = [tf.size(words), tf.size(widths)]
-            wide = tf.broadcast_to(widths, shape)
-            pieces = tf.strings.substr(
-                tf.broadcast_to(words[:, None], shape), tf.broadcast_to(start[:, None], shape), wide, "UTF8_CHAR"
-            )
-            pieces = tf.where(start[:, None] > 0, rules.prefix + pieces, pieces)
-            fits = wide <= (size - start)[:, None]
-            found = tf.where(fits, self.numbers.lookup(pieces), wordpiece.NOTHING)
-            width = tf.reduce_max(tf.where(found != wordpiece.NOTHING, wide, 0), 1)
-            number = tf.gather(found, tf.maximum(width - 1, 0), batch_dims=1)
-            begin = tf.tensor_scatter_nd_update(begin, left, tf.where(width > 0, start + width, size + 1))
-            column = tf.tensor_scatter_nd_update(tf.fill(tf.shape(sizes), wordpiece.NOTHING), left, number)
-            return tf.concat([ids, column[:, None]], 1), begin
-
-    return Pieces()
+    left = tf.where(begin < sizes)
+    words, start, size = (tf.gather_nd(x, left) for x in (words, begin, sizes))
+    longest = max(len(word) for word in rules.words)
+    widths = tf.range(1, tf.minimum(longest, tf.reduce_max(size - start)) + 1)
+    shape = [tf.size(words), tf.size(widths)]
+    wide = tf.broadcast_to(widths, shape)
+    at = tf.broadcast_to(start[:, None], shape)
+    pieces = tf.strings.substr(tf.broadcast_to(words[:, None], shape), at, wide, "UTF8_CHAR")
+    pieces = tf.where(start[:, None] > 0, rules.prefix + pieces, pieces)
+    found = tf.where(wide <= (size - start)[:, None], numbers.lookup(pieces), NOTHING)
+    width = tf.reduce_max(tf.where(found != NOTHING, wide, 0), 1)
+    number = tf.gather(found, tf.maximum(width - 1, 0), batch_dims=1)
+    begin = tf.tensor_scatter_nd_update(begin, left, tf.where(width > 0, start + width, size + 1))
+    column = tf.tensor_scatter_nd_update(tf.fill(tf.shape(sizes), NOTHING), left, number)
+    return tf.concat([ids, column[:, None]], 1), begin
 
 
 def _words(rules: Rules, texts: Any) -> Any:
@@ -118,7 +101,7 @@ def _words(rules: Rules, texts: Any) -> Any:
     )
     spelled = tf.gather(rules.spelled, kinds)
     spelled = tf.where(spelled == wordpiece.SELF, flat[:, None], spelled)
-    there = spelled != wordpiece.NOTHING
+    there = spelled != NOTHING
     lengths = tf.RaggedTensor.from_row_splits(tf.reduce_sum(tf.cast(there, tf.int64), 1), codes.row_splits)
     clean = tf.RaggedTensor.from_row_lengths(tf.boolean_mask(spelled, there), tf.reduce_sum(lengths, 1))
     words = tf.strings.split(tf.strings.unicode_encode(clean, "UTF-8"), " ")

@@ -37,7 +37,7 @@ class Rules:
             characters.
         numbers: the id of each.
         added: texts that are tokens wherever they occur.
-        before: ids ahead of each text; ``after``: behind it.
+        before: ids ahead of each text; ``after``: behind it; ``room``: how many stay for the text.
         pages: for each ``PAGE`` code points, which row of ``kinds`` is theirs.
         kinds: which row of ``spelled`` a code point becomes.
         spelled: code points, ``SELF`` or ``NOTHING``.
@@ -49,7 +49,7 @@ class Rules:
     before: list[int]
     after: list[int]
     pad: int
-    max_length: int
+    room: int
     prefix: str
     longest: int
     left: bool
@@ -66,22 +66,27 @@ def rules(folder: Path) -> Rules:
     """
     from tokenizers import Tokenizer
 
-    told = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    told, config = (
+        json.loads((folder / name).read_text("utf-8")) for name in ("tokenizer.json", "tokenizer_config.json")
+    )
     model = _model(told)
     tokenizer = Tokenizer.from_str(json.dumps({**told, "truncation": None, "padding": None}))
     added = _added(told, tokenizer)
     before, after = _template(told.get("post_processor"), tokenizer)
-    unknown = model["vocab"][model["unk_token"]]
+    room = config["model_max_length"] - len(before) - len(after)
+    if room < 1:
+        raise CannotReproduce(f"{config['model_max_length']} tokens leave no room for a text")
+    pad = _pad(config, tokenizer)
     marks = [chr(PRIVATE + i) for i in range(len(added) + 1)]
     pages, kinds, spelled = _table(tokenizer, len(marks))
     return Rules(
         words=[*model["vocab"], *marks],
-        numbers=[*model["vocab"].values(), *added.values(), unknown],
+        numbers=[*model["vocab"].values(), *added.values(), model["vocab"][model["unk_token"]]],
         added=list(added),
         before=before,
         after=after,
-        pad=_pad(folder, told, tokenizer),
-        max_length=json.loads((folder / "tokenizer_config.json").read_text("utf-8"))["model_max_length"],
+        pad=pad,
+        room=room,
         prefix=model["continuing_subword_prefix"],
         longest=model["max_input_chars_per_word"],
         left=(told.get("truncation") or {}).get("direction") == "Left",
@@ -158,10 +163,9 @@ def _plain(tokenizer: Any) -> str:
     raise CannotReproduce("it has no word of one token")
 
 
-def _pad(folder: Path, told: dict[str, Any], tokenizer: Any) -> int:
+def _pad(config: dict[str, Any], tokenizer: Any) -> int:
     """The padding's id."""
-    config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-    name = config.get("pad_token") or (told.get("padding") or {}).get("pad_token")
+    name = config.get("pad_token")
     number = tokenizer.token_to_id(name["content"] if isinstance(name, dict) else name) if name else None
     if number is None:
         raise CannotReproduce("it has no token for padding")

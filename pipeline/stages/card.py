@@ -123,7 +123,7 @@ class _Facts:
             license=self.config.description.license or _license(self.base),
             base_model=None if self.scratch else self._base_id() or None,
             pipeline_tag=self.config.task,
-            library_name="onnx" if self.scratch else "transformers",
+            library_name=("onnx" if "onnx" in self.exports else None) if self.scratch else "transformers",
             model_name=self.title,
             eval_results=results,
         )
@@ -163,7 +163,7 @@ class _Facts:
         yield "## How to use\n"
         yield "transformers knows no such network, so its `pipeline` cannot load it."
         if "onnx" not in self.exports:
-            yield "It was not exported for other libraries: make it again with `onnx` among `export.formats`.\n"
+            yield "For an example of its use, make it again with `onnx` among `export.formats`.\n"
             return
         yield "`onnx/model.onnx` and `tokenizer.json` are all that it takes.\n"
         yield "```python\nimport onnxruntime\nfrom tokenizers import Tokenizer\n"

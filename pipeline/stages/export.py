@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.artifacts import LOGS, Bundle, Corpus, Model, Predictions, Tokens
+from pipeline.artifacts import BESIDE, LOGS, Bundle, Corpus, Model, Predictions, Tokens
 from pipeline.backends.batches import Ragged
 from pipeline.formats import Export, Format
 from pipeline.formats.checks import Sample, check_labels, check_logits, check_tokenizer
 from pipeline.progress import say, work
 
 INSIDE = ("history.json", LOGS, "labels.json", "source.json")  # of a Model, but no part of a checkpoint
-BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")  # what a runtime needs besides the graph
 
 
 @dataclass(frozen=True)

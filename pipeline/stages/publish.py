@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import Bundle, Card, Receipt, Scores
+from pipeline.artifacts import BESIDE, Bundle, Card, Receipt, Scores
 from pipeline.errors import UserError
 from pipeline.fields import require
 from pipeline.hub import looks_like_id, unreachable
@@ -84,8 +84,9 @@ def publish(config: Publication, out: Path, *, bundle: Bundle, scores: Scores, c
     hub = HfApi()
     files = {"README.md": card.path / "README.md", "scores.json": scores.path / "scores.json"}
     files |= {f.name: f for f in (bundle.path / "model").iterdir() if f.name not in files}
-    if (bundle.path / "onnx").is_dir():
-        files["onnx/model.onnx"] = bundle.path / "onnx" / "model.onnx"
+    for form in (bundle.path / name for name in Bundle.shown if name != "model"):
+        found = (f for f in form.rglob("*") if f.is_file() and f.name not in BESIDE)
+        files |= {f.relative_to(bundle.path).as_posix(): f for f in found}
     try:
         hub.create_repo(config.repo, private=not config.public, exist_ok=True)
         commit = hub.create_commit(

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from pipeline import backends
 from pipeline.artifacts import Model
 from pipeline.backends import Finetuning, Training
 from pipeline.backends.batches import Ragged
@@ -191,6 +192,59 @@ def test_a_model_that_keras_hub_cannot_compute_is_refused(
         finetune(
             Finetuning(Classification(), Training(epochs=1)), folder(tmp_path / "out"), base=Model(tmp_path / "base"), tokens=made.tokens
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "tensorflow"])
+@pytest.mark.parametrize(
+    ("config", "settings", "message"),
+    [
+        ({"intermediate_size": 48}, {}, r"layer.0.intermediate.dense.\w+ is of shape \(64.* but by config.json of \(48"),
+        ({"vocab_size": 100}, {}, "its tokenizer gives ids up to 3.., its word embedding has 100 rows; get it again"
+         "|word_embeddings.weight is of shape"),
+        ({"hidden_dropout_prob": None, "attention_probs_dropout_prob": None, "classifier_dropout": None}, {"dropout": 0.5},
+         "training.dropout: config.json of the base model names no dropout; leave it out"),
+    ],
+    ids=["shape", "vocabulary", "dropout"],
+)  # fmt: skip
+def test_a_checkpoint_that_does_not_fit_its_configuration_is_refused(
+    made: Made, tmp_path: Path, backend: backends.Name, config: dict[str, Any], settings: dict[str, Any], message: str
+) -> None:
+    shutil.copytree(made.base.path, tmp_path / "base")
+    changed = {**made.base.read("config.json"), **config}
+    kept = {name: value for name, value in changed.items() if name not in config or value is not None}
+    (tmp_path / "base" / "config.json").write_text(json.dumps(kept), encoding="utf-8")
+    training = Finetuning(Classification(), Training(epochs=1, **settings))
+    with pytest.raises(UserError, match=message):
+        backends.load(backend).finetune(
+            training, folder(tmp_path / "out"), base=Model(tmp_path / "base"), tokens=made.tokens
+        )
+
+
+def test_a_model_that_was_not_saved_whole_is_refused(compared: Compared, tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    from pipeline.backends.tensorflow import network
+
+    shutil.copytree(compared.places[1], tmp_path / "model")
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    last = [name for name in tensors if name.endswith("bias") and name.startswith("classifier")][0]
+    save_file({name: t for name, t in tensors.items() if name != last}, tmp_path / "model" / "model.safetensors")
+    with pytest.raises(UserError, match=f"model.safetensors lacks {last} of shape .*; it was not saved whole"):
+        network.load_saved(Model(tmp_path / "model"))
+
+
+def test_checkpoints_in_pieces_and_in_half_precision_are_read(tiny_model: Path, tmp_path: Path) -> None:
+    import torch
+    import transformers
+
+    model = transformers.AutoModel.from_pretrained(tiny_model).to(torch.bfloat16)
+    shutil.copytree(tiny_model, tmp_path / "base")
+    (tmp_path / "base" / "model.safetensors").unlink()
+    model.save_pretrained(tmp_path / "base", max_shard_size="20KB")
+    assert len(list((tmp_path / "base").glob("model-*.safetensors"))) > 1
+    made = prepare(tmp_path / "base", tmp_path)
+    _, ours, theirs = learners(made, STILL)
+    assert np.abs(ours.validate() - theirs.validate()).max() < 1e-5
 
 
 def test_training_with_tensorflow_imports_no_torch_and_says_nothing(made: Made, tmp_path: Path) -> None:

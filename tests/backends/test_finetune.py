@@ -16,7 +16,7 @@ import pytest
 from pipeline import backends
 from pipeline.artifacts import Model
 from pipeline.backends import Backend, Finetuning, Prediction, Training
-from pipeline.errors import UserError
+from pipeline.errors import CheckFailed, UserError
 from pipeline.tasks.classification import Classification
 from tests.backends.conftest import Made, folder, prepare
 from tests.conftest import ROOT, make_model, surroundings
@@ -105,6 +105,21 @@ def test_a_state_whose_best_weights_are_torn_is_a_fresh_start(
     (best,) = (tmp_path / "killed" / ".resume").glob("best-*")
     best.write_bytes(os.urandom(1000))
     assert weights(train(made, tmp_path / "killed")) == whole
+
+
+def test_best_weights_that_are_gone_in_the_end_fail_the_step(made: Made, tmp_path: Path) -> None:
+    from pipeline.backends.data import Data
+    from pipeline.backends.loop import Loop
+    from pipeline.backends.pytorch.finetune import Pupil
+
+    config = Finetuning(Classification(), Training(**{**QUICK, "learning_rate": 1e-9}))  # the first epoch is the best
+    data = Data(config.training, made.tokens)
+    loop = Loop(config, Pupil(config, made.base, data), data, folder(tmp_path))
+    loop.run()
+    for best in tmp_path.glob("best-*"):
+        best.unlink()
+    with pytest.raises(CheckFailed, match="the weights of epoch 1 are gone; run the same again"):
+        loop.keep_best()
 
 
 def test_a_torn_checkpoint_is_a_fresh_start(train: Train, made: Made, tmp_path: Path) -> None:

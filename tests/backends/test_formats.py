@@ -8,7 +8,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -166,33 +166,75 @@ def test_a_tokenizer_in_the_graph_splits_hard_texts_as_the_real_one(
         assert ids[mask == 1].tolist() == wanted, text[:40]
 
 
-def change(file: Path, **parts: object) -> None:
+def change(file: Path, **parts: Any) -> None:
+    """Set parts of a JSON file; dots in names are written as two underscores."""
     told = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps({**told, **parts}), encoding="utf-8")
+    for name, value in parts.items():
+        *groups, last = name.split("__")
+        at = told
+        for group in groups:
+            at = at[group]
+        at[last] = value
+    file.write_text(json.dumps(told), encoding="utf-8")
+
+
+def added(*names: str, **kinds: bool) -> list[dict[str, Any]]:
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True, **kinds}
+    return [{"id": number, "content": name, **flags} for number, name in enumerate(names)]
+
+
+TWICE = {"Sequence": {"id": "A", "type_id": 0}}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("part", "value", "why"),
+    ("changes", "why"),
     [
-        ("model", {"type": "BPE", "vocab": {}, "merges": []}, "its model is BPE, not WordPiece"),
-        ("normalizer", {"type": "NFKC"}, "its normalizer is NFKC, not BertNormalizer"),
-        ("pre_tokenizer", {"type": "Whitespace"}, "its pre-tokenizer is Whitespace, not BertPreTokenizer"),
-        (
-            "post_processor",
-            {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-            "its post-processor is ByteLevel",
-        ),
+        ({"model": {"type": "BPE", "vocab": {}, "merges": []}}, "its model is BPE, not WordPiece"),
+        ({"normalizer": {"type": "NFKC"}}, "its normalizer is NFKC, not BertNormalizer"),
+        ({"pre_tokenizer": {"type": "Whitespace"}}, "its pre-tokenizer is Whitespace, not BertPreTokenizer"),
+        ({"post_processor": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}},
+         "its post-processor is ByteLevel"),
+        ({"post_processor": {"type": "TemplateProcessing", "single": [TWICE, TWICE], "pair": [], "special_tokens": {}}},
+         "its post-processor does not put a text in one place"),
+        ({"model__unk_token": "[OTHER]"}, "its vocabulary lacks [OTHER], the token for unknown words"),
+        ({"model__continuing_subword_prefix": ""},
+         "its vocabulary has an empty token, or no prefix for the later pieces of a word"),
+        ({"model__vocab__\U000f0001": 399}, "its vocabulary has private characters of plane 15"),
+        ({"added_tokens": added("[PAD]", normalized=True)},
+         "its added token '[PAD]' is matched in normalized text or whole words"),
+        ({"added_tokens": added("[MASK]", "[CLS][MASK]")}, "its added tokens '[MASK]' and '[CLS][MASK]' can overlap"),
+        ({"added_tokens": added(*(f"<{number}>" for number in range(1001)))}, "it has 1001 added tokens"),
     ],
-)
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
 def test_a_tokenizer_that_no_graph_can_follow_is_named(
-    tiny_model: Path, tmp_path: Path, part: str, value: object, why: str
+    tiny_model: Path, tmp_path: Path, changes: dict[str, Any], why: str
 ) -> None:
     from pipeline.formats import strings
 
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(tiny_model / name, tmp_path / name)
-    change(tmp_path / "tokenizer.json", **{part: value})
+    change(tmp_path / "tokenizer.json", **changes)
+    assert strings.graph(tmp_path) == (None, why)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"model_max_length": 2}, "2 tokens leave no room for a text"),
+        ({"pad_token": None}, "it has no token for padding"),
+    ],
+)
+def test_a_tokenizer_without_room_or_padding_is_named(
+    tiny_model: Path, tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    from pipeline.formats import strings
+
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(tiny_model / name, tmp_path / name)
+    change(tmp_path / "tokenizer_config.json", **changes)
     assert strings.graph(tmp_path) == (None, why)
 
 

@@ -152,7 +152,8 @@ except UserError as error:
 def upload(hub: Hub, home: Path, tmp_path: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
     """Calls the stage alone on small files."""
     for name in ("README.md", "scores.json", "model/model.safetensors", "model/config.json", "model/README.md",
-                 "onnx/model.onnx", "predictions/test.jsonl"):  # fmt: skip
+                 "onnx/model.onnx", "onnx/config.json", "savedmodel/saved_model.pb", "savedmodel/variables/variables.index",
+                 "litert/model.tflite", "predictions/test.jsonl"):  # fmt: skip
         put(tmp_path / "made" / name, f"content of {name}")
     (tmp_path / "made" / "out").mkdir()
     environment = surroundings(home, **hub.environment(tmp_path / "hf"), HF_TOKEN=TOKEN)
@@ -170,9 +171,10 @@ def test_everything_goes_up_in_one_commit_and_the_receipt_names_it(
     header = commit.pop("header")
     assert header["summary"] == "Fine-tuned model"
     sent = {name: b64decode(value["content"]).decode() for name, value in commit.items()}
-    names = ["README.md", "model.safetensors", "config.json", "onnx/model.onnx", "scores.json"]
-    places = ["README.md", "model/model.safetensors", "model/config.json", "onnx/model.onnx", "scores.json"]
-    assert sent == {name: f"content of {place}" for name, place in zip(names, places, strict=True)}
+    moved = {"model.safetensors": "model/model.safetensors", "config.json": "model/config.json"}
+    others = ["README.md", "scores.json", "onnx/model.onnx", "savedmodel/saved_model.pb",
+              "savedmodel/variables/variables.index", "litert/model.tflite"]  # fmt: skip
+    assert sent == {name: f"content of {place}" for name, place in {**moved, **{o: o for o in others}}.items()}
     receipt = read_json(tmp_path / "made" / "out" / "receipt.json")
     assert receipt == {"repo": "me/model", "commit": "c" * 40, "address": f"{hub.url}/me/model/commit/{'c' * 40}"}
 

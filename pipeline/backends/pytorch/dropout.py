@@ -43,7 +43,7 @@ def drop(values: torch.Tensor, p: float) -> torch.Tensor:
     """``values`` with a share ``p``, to the next 1/256, set to zero and the rest scaled up."""
     import torch
 
-    dropped = round(p * 256)
+    dropped = min(255, round(p * 256))
     if not dropped:
         return values
     count = values.numel()

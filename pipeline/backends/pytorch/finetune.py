@@ -88,8 +88,8 @@ class Pupil:
             if value is not None
         }
         random = {"random.cpu": torch.get_rng_state().numpy()}
-        if torch.cuda.is_available():
-            random["random.cuda"] = torch.cuda.get_rng_state().numpy()
+        if self.device.type != "cpu":
+            random["random.device"] = getattr(torch, self.device.type).get_rng_state().cpu().numpy()
         return {**moments, **random}
 
     def set_state(self, tensors: Tensors) -> None:
@@ -101,8 +101,8 @@ class Pupil:
             moments.setdefault(int(number), {})[moment] = torch.from_numpy(value)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         torch.set_rng_state(torch.from_numpy(tensors["random.cpu"]))
-        if "random.cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(torch.from_numpy(tensors["random.cuda"]))
+        if "random.device" in tensors and self.device.type != "cpu":
+            getattr(torch, self.device.type).set_rng_state(torch.from_numpy(tensors["random.device"]))
 
     def save(self, out: Path) -> None:
         import torch
@@ -124,6 +124,7 @@ class Pupil:
         import torch
 
         ids, whole = self.data.vocabulary.ids, self._whole
+        self.data.vocabulary.check(whole.num_embeddings)
         part = torch.nn.Embedding(len(ids), whole.embedding_dim, padding_idx=whole.padding_idx)
         part.weight.data = whole.weight.data[torch.from_numpy(ids)].clone()
         self.net.set_input_embeddings(part)

@@ -51,6 +51,10 @@ def load(base: Model, head: str, labels: Sequence[str], training: Training, seen
             f"base.model: a {config.get('model_type')} model cannot do {head}; choose a BERT, RoBERTa, DeBERTa or the like"
         ) from None
     new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    for name, found, wanted in report["mismatched_keys"]:
+        if name.startswith(f"{network.base_model_prefix}."):
+            shapes = f"is of shape {tuple(found)}, but by config.json of {tuple(wanted)}"
+            raise UserError(f"base.model: {name} {shapes}; get it again")
     if not heads.fits(base, labels):
         new |= {name for name in network.state_dict() if not name.startswith(f"{network.base_model_prefix}.")}
     _refresh(network, new, training.seed)
@@ -80,9 +84,12 @@ def load_saved(folder: Path) -> Any:
 
 def device() -> torch.device:
     """Where to run: a GPU if there is one."""
+    import torch
     from accelerate import PartialState
 
     found: torch.device = PartialState().device
+    if found.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # as for products of matrices: else fp32 is not, on newer GPUs
     return found
 
 

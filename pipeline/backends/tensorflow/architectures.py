@@ -38,9 +38,11 @@ ALBERT = (
 DEFAULTS = {
     "hidden_act": "gelu", "layer_norm_eps": 1e-12, "type_vocab_size": 2, "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1, "classifier_dropout": None, "classifier_dropout_prob": 0.1,
-    "initializer_range": 0.02, "position_embedding_type": "absolute", "is_decoder": False, "inner_group_num": 1,
+    "embedding_size": 128, "position_embedding_type": "absolute", "is_decoder": False, "inner_group_num": 1,
     "num_hidden_groups": 1, "pad_token_id": 1, "activation": "gelu", "dropout": 0.1, "attention_dropout": 0.1, "seq_classif_dropout": 0.2,
 }  # fmt: skip
+
+OF_ALBERT = {"hidden_act": "gelu_new", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
 @dataclass
@@ -143,13 +145,18 @@ def encoder(config: Config, vocabulary: int, dtype: Any) -> Encoder:
     Raises:
         UserError: KerasHub has none that computes the same.
     """
-    config = {**DEFAULTS, **config}
+    config = complete(config)
     if config["position_embedding_type"] != "absolute" or config["is_decoder"]:
         what = "is_decoder" if config["is_decoder"] else "position_embedding_type"
         raise UserError(f"base.model: {what}={config[what]} cannot be trained with TensorFlow; use backend=pytorch")
     made = KINDS[config["model_type"]](config, vocabulary, dtype)
     made.backbone.embeddings_layer_norm.epsilon = float(config["layer_norm_eps"])
     return made
+
+
+def complete(config: Config) -> Config:
+    """``config`` with what it leaves out."""
+    return {**DEFAULTS, **(OF_ALBERT if config["model_type"] == "albert" else {}), **config}
 
 
 def activation(name: str) -> Callable[[Any], Any]:

@@ -17,6 +17,7 @@ def tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silence():
         import tensorflow as tf
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # else fp32 is not, on newer GPUs
     return tf
 
 

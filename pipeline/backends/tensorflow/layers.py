@@ -53,7 +53,7 @@ def use(model: Any, noise: Noise) -> None:
 
 def _dropout(layer: Any, noise: Noise) -> Any:
     """A share of ``rate``, to the next 1/256, set to zero and the rest scaled up; see ``pytorch.dropout``."""
-    dropped = round(layer.rate * 256)
+    dropped = min(255, round(layer.rate * 256))
 
     def call(inputs: Any, training: bool = False) -> Any:
         import tensorflow as tf

@@ -41,7 +41,7 @@ class Network:
         size = config["vocab_size"] if ids is None else len(ids)
         build = networks.encoder if classical.described(config) else architectures.encoder
         encoder = build(config, size, policy)
-        logits, layers = head.build(encoder.backbone, {**architectures.DEFAULTS, **config}, policy)
+        logits, layers = head.build(encoder.backbone, architectures.complete(config), policy)
         self.model = keras.Model(encoder.backbone.input, logits)
         self._first = {self.prefix + name + ".weight": row for name, row in encoder.first.items()}
         named = {**{self.prefix + name: layer for name, layer in encoder.layers.items()}, **layers}
@@ -66,14 +66,8 @@ class Network:
         """
         self._check(tensors)
         for port in self.ports:
-            part = self._part(port.name)
-            found = tensors.get(port.name)
-            if part is not None and found is not None:
-                self._around[port.name] = found
-                found = found[part]
-            if found is None or found.shape != port.shape:
-                found = new(port.name, port.shape)
-            port.load(found)
+            found = self._fitting(port, tensors.get(port.name))
+            port.load(new(port.name, port.shape) if found is None else found)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """All weights, as a checkpoint has them, rows included that the network has no part in."""
@@ -105,6 +99,22 @@ class Network:
             for layer, policy in zip(layers, kept, strict=True):
                 layer.dtype_policy = policy
 
+    def _fitting(self, port: Port, tensor: np.ndarray | None) -> np.ndarray | None:
+        """What of a checkpoint's tensor goes into ``port``; nothing, if it is of a head of another size."""
+        if tensor is None:
+            return None
+        part = self._part(port.name)
+        found = tensor if part is None else tensor[part]
+        if found.shape != port.shape:
+            if not port.name.startswith(self.prefix):
+                return None
+            raise UserError(
+                f"base.model: {port.name} is of shape {found.shape}, but by config.json of {port.shape}; get it again"
+            )
+        if part is not None:
+            self._around[port.name] = tensor
+        return found
+
     def _part(self, name: str) -> np.ndarray | slice | None:
         """Which rows of a tensor the network has; all if None."""
         if name == self.prefix + WORDS:
@@ -133,6 +143,7 @@ def load(base: Model, head: str, data: Data, training: Training, mixed: bool) ->
         UserError: there is no such network here, or the checkpoint is not one of it.
     """
     config = {**base.read("config.json"), **heads.settings(base, data.labels, training)}
+    data.vocabulary.check(config["vocab_size"])
     made = Network(config, of_task(head, config["model_type"]), data.vocabulary.ids, mixed)
     if classical.described(config):
         tensors = classical.weights(config, training.seed, data.seen)

@@ -21,7 +21,8 @@ def read(folder: Path, prefix: str) -> dict[str, np.ndarray]:
 
     framework.tensorflow()
     found: dict[str, np.ndarray] = {}
-    for file in sorted(folder.glob("model*.safetensors")):
+    whole = folder / "model.safetensors"
+    for file in [whole] if whole.exists() else sorted(folder.glob("model-*.safetensors")):
         with safe_open(file, framework="tf") as opened:  # numpy has no bfloat16
             for name in opened.keys():  # noqa: SIM118 (not a dict)
                 found[_modern(name)] = opened.get_tensor(name).numpy().astype("float32")
