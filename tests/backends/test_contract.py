@@ -227,7 +227,7 @@ def test_a_model_that_was_not_saved_whole_is_refused(compared: Compared, tmp_pat
 
     shutil.copytree(compared.places[1], tmp_path / "model")
     tensors = load_file(tmp_path / "model" / "model.safetensors")
-    last = [name for name in tensors if name.endswith("bias") and name.startswith("classifier")][0]
+    last = next(name for name in tensors if name.endswith("bias") and name.startswith("classifier"))
     save_file({name: t for name, t in tensors.items() if name != last}, tmp_path / "model" / "model.safetensors")
     with pytest.raises(UserError, match=f"model.safetensors lacks {last} of shape .*; it was not saved whole"):
         network.load_saved(Model(tmp_path / "model"))
