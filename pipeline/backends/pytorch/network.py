@@ -51,7 +51,7 @@ def load(base: Model, head: str, labels: Sequence[str], training: Training, seen
             f"base.model: a {config.get('model_type')} model cannot do {head}; choose a BERT, RoBERTa, DeBERTa or the like"
         ) from None
     new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-    for name, found, wanted in report["mismatched_keys"]:
+    for name, found, wanted in sorted(report["mismatched_keys"]):
         if name.startswith(f"{network.base_model_prefix}."):
             shapes = f"is of shape {tuple(found)}, but by config.json of {tuple(wanted)}"
             raise UserError(f"base.model: {name} {shapes}; get it again")
