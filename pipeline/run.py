@@ -130,9 +130,21 @@ def explain(now: Mapping[str, Any], before: Record | None) -> str:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs between two steps' dependencies, for people: settings first, then data, then code."""
     order = ["settings", "inputs", "libraries", "python", "code", "stage", "scheme"]
+    before, now = _module(old), _module(new)
+    if before and now and before != now:  # another stage of the same name: all of its code is other
+        moved = [line for part in order[:2] for line in _differences(old.get(part), new.get(part), part)]
+        return [*moved, f"{before} → {now}"]
     found = [line for part in order for line in _differences(old.get(part), new.get(part), part)]
     # What a name stands for changes with the code it stands for, so it is worth a word only by itself.
     return found or list(_differences(old.get("imports"), new.get("imports"), "imports"))
+
+
+def _module(depends: Mapping[str, Any]) -> str:
+    """Where the stage itself is written, if that can be told."""
+    modules = [
+        label.partition(":")[0] for label in depends.get("code", {}) if label.endswith(f":{depends.get('stage')}")
+    ]
+    return modules[0] if len(modules) == 1 else ""
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[str]:

@@ -160,7 +160,7 @@ DEPENDS: dict[str, Any] = {
         ("settings", {"deep": {"is": "D", "size": 2}}, "deep.size: 1 → 2"),
         ("settings", {"deep": {"is": "D", "size": 1.0}}, "deep.size: 1 → 1.0"),
         ("settings", {"deep": {"is": "D", "size": True}}, "deep.size: 1 → True"),
-        ("settings", {"items": [1, 3]}, "items: [1, 2] → [1, 3]"),
+        ("settings", {"items": [1, 3]}, "items: 1,2 → 1,3"),
         ("settings", {"file": {"is": "content", "digest": "b"}}, "file: other content"),
         ("settings", {"new": 1}, "new: none → 1"),
         ("settings", {"rate": "x" * 60}, "rate: 0.1 → xxxxxxxxxxxx…xxxxxxxxxxxx"),
@@ -181,6 +181,17 @@ def test_a_difference_of_the_whole_is_said_in_words(part: str, said: str) -> Non
 
 def test_code_that_is_gone_is_said_in_words() -> None:
     assert differences(DEPENDS, {**DEPENDS, "code": {"m:f": "1"}}) == ["code of m:g is gone"]
+
+
+def test_another_stage_of_the_same_name_is_named_and_its_code_is_not_listed() -> None:
+    before = {**DEPENDS, "stage": "run", "code": {"one.place:run": "1", "one.place:helper": "2"}}
+    after = {**before, "code": {"other.place:run": "3"}, "libraries": {"numpy": "9"}}
+    assert differences(before, after) == ["one.place → other.place"]
+
+
+def test_code_among_settings_is_said_by_its_name() -> None:
+    one, two = ({"formats": [{"is": "code", "name": name}]} for name in ("Onnx", "LiteRT"))
+    assert differences({"settings": one}, {"settings": two}) == ["formats: Onnx → LiteRT"]
 
 
 def test_many_changes_are_counted(made: Recipe) -> None:
