@@ -196,7 +196,7 @@ TWICE = {"Sequence": {"id": "A", "type_id": 0}}
         ({"post_processor": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}},
          "its post-processor is ByteLevel"),
         ({"post_processor": {"type": "TemplateProcessing", "single": [TWICE, TWICE], "pair": [], "special_tokens": {}}},
-         "its post-processor does not put a text in one place"),
+         "it has no word of one token"),
         ({"model__unk_token": "[OTHER]"}, "its vocabulary lacks [OTHER], the token for unknown words"),
         ({"model__continuing_subword_prefix": ""},
          "its vocabulary has an empty token, or no prefix for the later pieces of a word"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.artifacts import Model
@@ -63,7 +64,7 @@ def test_a_model_without_the_head_that_is_needed_is_refused_by_its_kind(tmp_path
 
     (tmp_path / "config.json").write_text('{"model_type": "clip"}', encoding="utf-8")
     with pytest.raises(UserError, match="a clip model cannot do classification; choose a BERT"):
-        network.load(Model(tmp_path), "classification", ["a", "b"], Training())
+        network.load(Model(tmp_path), "classification", ["a", "b"], Training(), np.arange(3))
 
 
 @pytest.mark.slow
