@@ -7,6 +7,7 @@ is the same from every backend.  A format is a class that is never instantiated:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -49,21 +50,26 @@ class Format(Protocol):
         """What :meth:`write` wrote, ready to run."""
 
 
+# Where each format is, in the order in which they are made; only those that are wanted are imported.
+CLASSES: dict[Name, str] = {
+    "safetensors": "Safetensors",
+    "onnx": "Onnx",
+    "savedmodel": "SavedModel",
+    "litert": "LiteRT",
+}
+OF_TENSORFLOW = ("savedmodel", "litert")
+
+
 def chosen(export: Export) -> tuple[type[Format], ...]:
     """The formats that ``export`` names, in the order in which they are made.
 
     Raises:
         UserError: one needs a package that is not installed.
     """
-    from pipeline.formats.litert import LiteRT
-    from pipeline.formats.onnx import Onnx
-    from pipeline.formats.safetensors import Safetensors
-    from pipeline.formats.savedmodel import SavedModel
-
-    known: tuple[type[Format], ...] = (Safetensors, Onnx, SavedModel, LiteRT)
-    for form in (SavedModel, LiteRT):
-        if form.name in export.formats and find_spec("keras_hub") is None:
+    for name in OF_TENSORFLOW:
+        if name in export.formats and find_spec("keras_hub") is None:
             raise UserError(
-                f"export.formats={form.name}: TensorFlow is not installed; install it with: make setup EXTRAS=tensorflow"
+                f"export.formats={name}: TensorFlow is not installed; install it with: make setup EXTRAS=tensorflow"
             )
-    return tuple(form for form in known if form.name in export.formats)
+    wanted = {name: kind for name, kind in CLASSES.items() if name in export.formats}
+    return tuple(getattr(import_module(f"pipeline.formats.{name}"), kind) for name, kind in wanted.items())

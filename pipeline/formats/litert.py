@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.artifacts import Model as Folder
-from pipeline.backends.tensorflow import framework
 from pipeline.errors import UserError
 from pipeline.formats.checks import Sample
 
@@ -24,7 +23,7 @@ class LiteRT:
 
     @staticmethod
     def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:
-        from pipeline.backends.tensorflow import network
+        from pipeline.backends.tensorflow import framework, network
 
         tf = framework.tensorflow()
         net = network.load_saved(Folder(model))
@@ -58,6 +57,8 @@ class Interpreter:
     def __init__(self, folder: Path) -> None:
         import numpy as np
         from ai_edge_litert.interpreter import Interpreter as Model
+
+        from pipeline.backends.tensorflow import framework
 
         self._model = Model(str(folder / "model.tflite"))
         self._run = self._model.get_signature_runner("serving_default")
