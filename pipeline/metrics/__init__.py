@@ -1,1 +1,1 @@
-"""``evaluate.Metric`` subclasses that need no network; import a module of these only where it is used."""
+"""Metrics that need no network; import a module of these only where it is used."""

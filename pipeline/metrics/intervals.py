@@ -11,20 +11,22 @@ if TYPE_CHECKING:
 RESAMPLES = 1_000
 
 
-def bootstrap(
-    statistic: Callable[[np.ndarray, np.ndarray], float],
-    answers: np.ndarray,
-    targets: np.ndarray,
-    *,
-    seed: int = 17,
-) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of ``statistic(answers, targets)`` over rows (Efron 1979)."""
+def bootstrap(statistic: Callable[..., float], *arrays: np.ndarray, seed: int = 17) -> tuple[float, float]:
+    """The 95% percentile bootstrap interval of ``statistic(*arrays)`` over rows, the first axis of each (Efron 1979).
+
+    Rows of all arrays are drawn together. A resample for which the statistic is undefined, NaN, is left out; if it is
+    for all, so is the interval.
+    """
     import numpy as np
 
-    random = np.random.default_rng(seed)
+    random, size = np.random.default_rng(seed), len(arrays[0])
+    if any(len(array) != size for array in arrays):
+        raise ValueError(f"arrays of different numbers of rows: {[len(array) for array in arrays]}")
     found = []
     for _ in range(RESAMPLES):
-        rows = random.integers(0, len(targets), len(targets))
-        found.append(statistic(answers[rows], targets[rows]))
-    low, high = np.percentile(found, [2.5, 97.5])
+        rows = random.integers(0, size, size)
+        found.append(statistic(*(array[rows] for array in arrays)))
+    defined = np.array(found, dtype=np.float64)
+    defined = defined[~np.isnan(defined)]
+    low, high = np.percentile(defined, [2.5, 97.5]) if len(defined) else (np.nan, np.nan)
     return float(low), float(high)
