@@ -11,37 +11,64 @@ from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Which columns to read: that of the text, and that of what to learn."""
+class Column:
+    """A column of a source.  ``field`` is what the task calls it, so that ``task.FIELD=NAME`` names another;
+    ``others`` are names as good as ``name``, in the order of preference; ``target`` is what is to be learned."""
 
-    text: str
-    label: str
+    field: str
+    name: str
+    others: tuple[str, ...] = ()
+    target: bool = False
 
-    @property
-    def names(self) -> tuple[str, str]:
-        return self.text, self.label
+    def among(self, names: Sequence[str]) -> str:
+        """The name that a table has it under; "" if none."""
+        return next((name for name in (self.name, *self.others) if name in names), "")
 
 
-def positions(names: list[str], columns: Columns, file: Path) -> list[int]:
-    """Where the text and the label stand among a table's columns.
+Layout = tuple[Column, ...]  # the columns that make a row
+Layouts = tuple[Layout, ...]  # ways in which a source may hold the same, the usual first
+
+
+def column(field: str, name: str, *others: str, target: bool = False) -> Column:
+    """The column that a setting names.  Other names count only while it has its default, which is ``field``."""
+    return Column(field, name, others if name == field else (), target)
+
+
+def unlabelled(layouts: Layouts) -> Layouts:
+    """What there is to read when nothing is to be learned, only answered."""
+    bare = (tuple(column for column in layout if not column.target) for layout in layouts)
+    return tuple(dict.fromkeys(layout for layout in bare if layout))
+
+
+def found(names: Sequence[str], layouts: Layouts, where: str | Path) -> list[tuple[Column, str]]:
+    """The columns of the first layout that is there whole, each with its name in the table.
 
     Raises:
-        UserError: one is not there, or there twice.
+        UserError: none is, or a column is there twice.
     """
     if not any(names):
-        raise UserError(f"{file}: empty; the first line must name the columns, such as text,label")
-    if problems := [problem for name in columns.names if (problem := lacking(name, names, file, columns))]:
+        wanted = ",".join(column.name for column in layouts[0])
+        raise UserError(f"{where}: empty; the first line must name the columns, such as {wanted}")
+    chosen = max(layouts, key=lambda layout: sum(bool(column.among(names)) for column in layout) / len(layout))
+    if problems := [_lacking(column, names, where) for column in chosen if not column.among(names)]:
         raise UserError(*problems)
-    if twice := [name for name in columns.names if names.count(name) > 1]:
-        raise UserError(f"{file}: two columns are called {twice[0]!r}; rename one")
-    return [names.index(name) for name in columns.names]
+    for column in chosen:
+        many = [repr(name) for name in column.others if name in names] if column.name not in names else []
+        if len(many) > 1:
+            raise UserError(
+                f"{where}: {' and '.join(many)} could all be the {column.field}; say which with task.{column.field}=NAME"
+            )
+    columns = [(column, column.among(names)) for column in chosen]
+    if twice := [name for _, name in columns if list(names).count(name) > 1]:
+        raise UserError(f"{where}: two columns are called {twice[0]!r}; rename one")
+    return columns
 
 
-def lacking(name: str, names: Sequence[str], file: Path, columns: Columns) -> str:
+def _lacking(column: Column, names: Sequence[str], where: str | Path) -> str:
     """What to say when a column is not there."""
-    if name in names:
-        return ""
-    close = get_close_matches(name, names, n=1)
-    setting = "task.text" if name == columns.text else "task.label"
+    close = get_close_matches(column.name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{file}: no column {name!r}; {hint}there are {', '.join(map(repr, names))}: say which with {setting}=NAME"
+    return (
+        f"{where}: no column {column.name!r}; {hint}there are {', '.join(map(repr, names))}: "
+        f"say which with task.{column.field}=NAME"
+    )

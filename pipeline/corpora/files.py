@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 
-FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow")
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow")
+TAGGED = (".conll", ".conllu", ".bio", ".iob", ".iob2")  # a word a line
+FORMATS = TABLES + TAGGED
 NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),

@@ -3,61 +3,49 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.corpora.rows import Row
+from pipeline.corpora.values import plain
 from pipeline.errors import UserError
 
 NUMBER = re.compile(r"-?[0-9]+")
 
 
 class Labels:
-    """Label names in index order, and how the values in the files stand for them."""
+    """Label names in index order, how the values in the files stand for them, and which are worth telling people."""
 
-    def __init__(self, names: Sequence[str], *, indices: bool) -> None:
+    def __init__(self, names: Sequence[str], *, indices: bool, told: Sequence[str] | None = None) -> None:
         self.names = list(names)
+        self.told = self.names if told is None else list(told)
         self.indices = indices  # the files hold the numbers, not the names
         self._numbers = {str(i) if indices else name: i for i, name in enumerate(names)}
 
-    def number(self, row: Row) -> int:
-        """The index of a row's label.
+    def number(self, value: str, where: str = "") -> int:
+        """The index of a label as it is written in the row at ``where``.
 
         Raises:
             UserError: there is none, or it is not among the names.
         """
-        value = plain(row.label)
         if value == "":
-            raise UserError(f"{row.where}: no label; fill it in, or take the row out")
+            raise UserError(f"{where}: no label; fill it in, or take the row out")
         try:
             return self._numbers[value]
         except KeyError:
             meaning = f" (the numbers of {_list(self.names)})" if self.indices else ""
             raise UserError(
-                f"{row.where}: label {value!r} is not one of {_list(list(self._numbers))}{meaning}; "
+                f"{where}: label {value!r} is not one of {_list(list(self._numbers))}{meaning}; "
                 "correct it, or name all labels with corpus.labels=A,B"
             ) from None
 
 
-def plain(value: Any) -> str:
-    """A label as text: ``1``, ``1.0`` and ``"1"`` are one label, ``True`` is ``true``, nothing and NaN are ``""``."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def settle(first: Mapping[str, Row], stated: Sequence[str], listed: Sequence[str], place: str) -> Labels:
+def settle(first: Mapping[str, str], stated: Sequence[str], listed: Sequence[str], place: str) -> Labels:
     """The label map of a source.
 
     Args:
-        first: the first row of each label as it is written in the files.
+        first: each label as it is written in the files, and where it first is.
         stated: names by the recipe or the command line.
         listed: names by the source itself.
         place: where the source lists them, or what to call it.
@@ -83,7 +71,7 @@ def settle(first: Mapping[str, Row], stated: Sequence[str], listed: Sequence[str
     known = [value for value in seen if value in names]
     if known and any(NUMBER.fullmatch(value) for value in unnamed):
         raise UserError(
-            f"{first[unnamed[0]].where}: label {unnamed[0]!r} is a number, {known[0]!r} ({first[known[0]].where}) a name: "
+            f"{first[unnamed[0]]}: label {unnamed[0]!r} is a number, {known[0]!r} ({first[known[0]]}) a name: "
             f"labels are partly names and partly numbers ({_list(seen)}); write all as names of {_list(names)}, or all as numbers"
         )
     return Labels(names, indices=indices)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.corpora import files
 from pipeline.errors import UserError
@@ -38,8 +39,9 @@ def named_after(name: str, folder: Path) -> Iterator[None]:
         raise UserError(*(problem.replace(str(folder), name) for problem in error.problems)) from None
 
 
-def names_in_card(folder: Path, label: str) -> list[str]:
-    """The label names that a dataset's card states, if it does."""
+def names_in_card(folder: Path, columns: Sequence[str]) -> list[str]:
+    """The label names that a dataset's card states for the first of ``columns`` that it has, if it does: of one label a
+    row, or of a list of them."""
     from huggingface_hub import DatasetCard
 
     file = folder / "README.md"
@@ -48,9 +50,11 @@ def names_in_card(folder: Path, label: str) -> list[str]:
     except Exception:  # a card that is no YAML states nothing
         return []
     for part in info if isinstance(info, list) else [info or {}]:
-        for feature in part.get("features", []):
-            kind = feature.get("dtype")
-            if feature.get("name") == label and isinstance(kind, dict) and "class_label" in kind:
+        features = {feature.get("name"): feature for feature in part.get("features", [])}
+        feature: dict[str, Any] = next((features[name] for name in columns if name in features), {})
+        kinds = [feature.get(name) for name in ("dtype", "sequence", "list")]
+        for kind in [*kinds, *(kind.get("dtype") for kind in kinds if isinstance(kind, dict))]:
+            if isinstance(kind, dict) and "class_label" in kind:
                 names = kind["class_label"]["names"]
                 return [names[str(i)] for i in range(len(names))]
     return []

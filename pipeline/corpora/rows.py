@@ -5,104 +5,76 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.corpora import arrow, encodings
-from pipeline.corpora.columns import Columns, lacking, positions
+from pipeline.corpora import arrow, columns, conll, encodings, squad
+from pipeline.corpora.columns import Layouts
 from pipeline.errors import UserError
 
 DELIMITERS = ",;\t|"
-LINED = (".csv", ".tsv", ".jsonl", ".ndjson")  # formats in which a row has a line
+UNLINED = (".json", ".parquet", ".arrow")  # formats in which a row has no line
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``number`` counts the rows of its part from 1; ``line`` those of its file, or the file's lines, if it has any."""
+    """``number`` counts the rows of its part from 1; ``line`` those of its file, or the file's lines, if it has any;
+    ``fields`` are its cells by the names that the task has for them, ``names`` what the file calls those."""
 
     number: int
     file: Path
     line: int
-    text: str
-    label: Any  # as the file has it: text, number or nothing
+    fields: dict[str, Any]  # as the file has it: text, number, list, object or nothing
+    names: Mapping[str, str]
 
     @property
     def where(self) -> str:
         """File and line, for people."""
-        return _at(self.file, self.line)
+        return at(self.file, self.line)
 
 
-def read(files: Sequence[Path], columns: Columns, encoding: str = "") -> Iterator[Row]:
+Cells = tuple[Path, int, dict[str, Any], Mapping[str, str]]  # file, line, fields and names of a row
+
+
+def read(files: Sequence[Path], layouts: Layouts, encoding: str = "") -> Iterator[Row]:
     """The rows of ``files``, in order.
 
     Raises:
         UserError: a file is not what its ending says, lacks a column, or has a row of another form;
             the message names file and line.
     """
-    number = 0
-    for file in files:
-        for place, line, text, label in _records(file, columns, encoding):
-            number += 1
-            where = (place, line, columns)
-            yield Row(number, place, line, _text(text, *where), _label(label, *where))
+    cells = (found for file in files for found in _cells(file, layouts, encoding))
+    for number, found in enumerate(cells, 1):
+        yield Row(number, *found)
 
 
-def _at(file: Path, line: int) -> str:
+def at(file: Path, line: int) -> str:
+    """A place in a file, for people."""
     if not line:
         return str(file)
-    return f"{file}, {'line' if file.suffix.lower() in LINED else 'row'} {line}"
+    return f"{file}, {'row' if file.suffix.lower() in UNLINED else 'line'} {line}"
 
 
-def _records(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[Path, int, Any, Any]]:
-    """(file, line, text, label) of each row."""
+def _cells(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     if file.is_dir():
-        yield from ((place, 0, text, label) for place, text, label in _folder(file, encoding))
-    else:
-        yield from ((file, *record) for record in _reader(file, columns, encoding))
-
-
-def _reader(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, Any, Any]]:
+        return _folder(file, layouts, encoding)
     match file.suffix.lower():
         case ".csv" | ".tsv":
-            return _table(file, columns, encoding)
+            return _table(file, layouts, encoding)
         case ".jsonl" | ".ndjson":
-            return _lines(file, columns, encoding)
+            return _lines(file, layouts, encoding)
         case ".json":
-            return _document(file, columns, encoding)
+            return _document(file, layouts, encoding)
         case ".parquet" | ".arrow":
-            return arrow.records(file, columns)
-    raise AssertionError(f"no reader for {file}")
+            return arrow.cells(file, layouts)
+        case _:
+            return _tagged(file, layouts, encoding)
 
 
-def _text(value: Any, file: Path, line: int, columns: Columns) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise UserError(
-            f"{_at(file, line)}: column {columns.text!r} holds {_kind(value)} ({value!r:.40}), not text; "
-            "name the column of the text with task.text=NAME"
-        )
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise UserError(
-            f"{_at(file, line)}: column {columns.text!r} holds half a character ({value!r:.40}); correct it"
-        ) from None
-    return value
-
-
-def _label(value: Any, file: Path, line: int, columns: Columns) -> Any:
-    if value is None or isinstance(value, str | int | float):
-        return value
-    raise UserError(
-        f"{_at(file, line)}: column {columns.label!r} holds {_kind(value)} ({value!r:.40}), not one label; "
-        "name the column of the label with task.label=NAME"
-    )
-
-
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """What a value is, for people."""
     names = {
         type(None): "nothing", str: "text", int: "a number", float: "a number", bool: "true or false",
         list: "a list", dict: "an object",
@@ -110,29 +82,30 @@ def _kind(value: Any) -> str:
     return names.get(type(value), f"a {type(value).__name__}")
 
 
-def _table(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, str, str]]:
+def _table(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    found = encodings.detect(file, encoding)
-    with file.open(encoding=found, newline="") as stream:
+    with file.open(encoding=encodings.detect(file, encoding), newline="") as stream:
         header = stream.readline()
         delimiter = _delimiter(header, file)
         stream.seek(0)
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         begun = 1
         try:
-            names = [name.strip() for name in next(reader, [])]
-            text, label = positions(names, columns, file)
+            header_names = [name.strip() for name in next(reader, [])]
+            wanted = columns.found(header_names, layouts, file)
+            names = {column.field: name for column, name in wanted}
+            places = [(column.field, header_names.index(name)) for column, name in wanted]
             begun = reader.line_num + 1
-            for fields in reader:
+            for cells in reader:
                 line, begun = begun, reader.line_num + 1
-                if not fields:
+                if not cells:
                     continue
-                if len(fields) != len(names):
+                if len(cells) != len(header_names):
                     raise UserError(
-                        f"{file}, line {line}: {len(fields)} fields where the header has {len(names)}; "
+                        f"{file}, line {line}: {len(cells)} fields where the header has {len(header_names)}; "
                         f"put a text that holds {delimiter!r} into double quotes"
                     )
-                yield line, fields[text], fields[label]
+                yield file, line, {field: cells[place] for field, place in places}, names
         except csv.Error as error:
             reason = "a double quote is opened and never closed" if "end of data" in str(error) else str(error)
             raise UserError(f'{file}, line {begun}: {reason}; inside a text it is written twice, as in ""') from None
@@ -144,7 +117,7 @@ def _delimiter(header: str, file: Path) -> str:
     return max(DELIMITERS, key=header.count) if any(d in header for d in DELIMITERS) else ","
 
 
-def _lines(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, Any, Any]]:
+def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     with file.open(encoding=encodings.detect(file, encoding)) as stream:
         for line, text in enumerate(stream, 1):
             if text.strip():
@@ -154,34 +127,67 @@ def _lines(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, A
                     raise UserError(
                         f"{file}, line {line}: not JSON: {error.msg} at character {error.pos + 1}"
                     ) from None
-                yield line, *_fields(record, columns, file, line)
+                yield file, line, *_fields(record, layouts, at(file, line))
 
 
-def _document(file: Path, columns: Columns, encoding: str) -> Iterator[tuple[int, Any, Any]]:
+def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     text = file.read_text(encoding=encodings.detect(file, encoding))
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         hint = "; one object a line is called .jsonl" if error.msg == "Extra data" else ""
         raise UserError(f"{file}, line {error.lineno}: not JSON: {error.msg}{hint}") from None
-    if isinstance(document, dict):
-        lists = [value for value in document.values() if isinstance(value, list)]
-        document = lists[0] if len(lists) == 1 else document
-    if not isinstance(document, list):
-        raise UserError(f'{file}: expected a list of objects, such as [{{"text": …, "label": …}}, …]')
-    for number, record in enumerate(document, 1):
-        yield number, *_fields(record, columns, file, number)
+    records = squad.flattened(document, str(file)) or document
+    if isinstance(records, dict):
+        lists = [value for value in records.values() if isinstance(value, list)]
+        records = lists[0] if len(lists) == 1 else records
+    if not isinstance(records, list):
+        raise UserError(f"{file}: expected a list of objects, such as [{_example(layouts)}, …]")
+    for number, record in enumerate(records, 1):
+        yield file, number, *_fields(record, layouts, at(file, number))
 
 
-def _fields(record: Any, columns: Columns, file: Path, line: int) -> tuple[Any, Any]:
+def _fields(record: Any, layouts: Layouts, where: str) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(record, dict):
-        raise UserError(f'{_at(file, line)}: expected an object such as {{"text": …, "label": …}}, not {_kind(record)}')
-    if problems := [problem for name in columns.names if (problem := lacking(name, list(record), file, columns))]:
-        raise UserError(*(problem.replace(f"{file}:", f"{_at(file, line)}:", 1) for problem in problems))
-    return record[columns.text], record[columns.label]
+        raise UserError(f"{where}: expected an object such as {_example(layouts)}, not {kind(record)}")
+    names = {column.field: name for column, name in columns.found(list(record), layouts, where)}
+    return {field: record[name] for field, name in names.items()}, names
 
 
-def _folder(folder: Path, encoding: str) -> Iterator[tuple[Path, str, str]]:
+def _example(layouts: Layouts) -> str:
+    return "{" + ", ".join(f'"{column.name}": …' for column in layouts[0]) + "}"
+
+
+def _folder(folder: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     """``<label>/*.txt``, a file a text."""
+    text, *target = _two(layouts, f"{folder}: holds folders of texts, a folder a label")
     for file in sorted(folder.glob("*/*.txt")):
-        yield file, file.read_text(encoding=encodings.detect(file, encoding)), file.parent.name
+        content = file.read_text(encoding=encodings.detect(file, encoding))
+        yield file, 0, {text: content, **dict.fromkeys(target, file.parent.name)}, {}
+
+
+def _two(layouts: Layouts, what: str) -> list[str]:
+    """The fields of the layout that is one text and what is to be learned of it."""
+    for layout in layouts:
+        if len(layout) <= 2 and [column.target for column in layout] == [False, True][: len(layout)]:
+            return [column.field for column in layout]
+    wanted = ", ".join(column.name for column in layouts[0])
+    raise UserError(f"{what}, but this task wants {wanted}; give it .csv or .jsonl with these")
+
+
+def _tagged(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
+    """A CoNLL file: a word a line with its tag, a blank line between sentences."""
+    fields = next((names for layout in layouts if (names := {c.field for c in layout}) <= {"words", "tags"}), set())
+    if not fields:
+        wanted = ",".join(column.name for column in layouts[0])
+        raise UserError(
+            f"{file}: holds words and tags, but this task wants {wanted}; give it .csv or .jsonl with these"
+        )
+    with file.open(encoding=encodings.detect(file, encoding)) as stream:
+        places: dict[str, int] = {}
+        tagged = "tags" in fields
+        for line, words in conll.sentences(stream, lambda number: f"{file}, line {number}", tagged=tagged):
+            if not places:
+                places = dict(zip(("words", "tags"), conll.columns(words[0]), strict=True))
+            found = {name: [cells[place] for cells in words] for name, place in places.items() if name in fields}
+            yield file, line, found, {name: name for name in found}

@@ -1,16 +1,18 @@
 """A first look at every row: what there is, which rows to take, and what is odd about them.
 
-Keeps some twenty bytes a row, so that files of millions of rows need no more memory than that.
+Keeps some thirty bytes a row, so that files of millions of rows need no more memory than that.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from pipeline.corpora.labels import Labels, plain
+from pipeline.corpora.forms import BadRow, Form
+from pipeline.corpora.labels import Labels
 from pipeline.corpora.rows import Row
 from pipeline.progress import Advance
 
@@ -19,64 +21,106 @@ if TYPE_CHECKING:
 
 DROPPED = -1
 TOLD = 1_000  # rows between two tellings
+RARE = 20  # examples of a combination of labels, below which it is not dealt by itself
 
 
 class Part:
-    """What was seen of one part of a source; index ``i`` is row ``i + 1``."""
+    """What was seen of one part of a source; index ``i`` is its example ``i + 1``."""
 
     def __init__(self) -> None:
-        self._hashes = array("Q")
-        self._labels = array("i")
+        self._hashes, self._groups = array("Q"), array("Q")
+        self._kinds = array("i")
         self._lengths = array("i")
-        self._values: dict[str, int] = {}  # label as written: in which order seen
-        self._first: dict[str, Row] = {}  # the first row of each label that has a text
+        self._numbers = array("d")  # targets that are numbers
+        self.known: dict[tuple[str, ...], int] = {}  # labels of an example as written: in which order seen
+        self.first: dict[str, str] = {}  # where each label is first, as it is written
+        self.skipped: list[str] = []  # what was wrong with each row that was left out for it
 
-    def see(self, rows: Iterable[Row], advance: Advance = lambda rows: None) -> None:
-        """Take in every row, telling ``advance`` how many now and then."""
+    def see(self, rows: Iterable[Row], form: Form, *, skip: bool = False, advance: Advance = lambda rows: None) -> None:
+        """Take in every row, telling ``advance`` how many now and then.
+
+        Args:
+            skip: leave bad rows out.
+        """
         for row in rows:
             if row.number % TOLD == 0:
                 advance(TOLD)
-            text = row.text.strip()
-            value = plain(row.label)
-            if text and value not in self._values:
-                self._values[value] = len(self._values)
-                self._first[value] = row
-            self._hashes.append(_digest(text))
-            self._labels.append(self._values[value] if text else DROPPED)
-            self._lengths.append(len(text))
+            try:
+                examples = list(form.examples(row))
+            except BadRow as error:
+                if not skip:
+                    raise
+                self.skipped.append(str(error))
+                continue
+            for example in examples:
+                found = example.values if example.key else ()
+                for value in found:
+                    self.first.setdefault(value, row.where)
+                self._hashes.append(_digest(example.key))
+                self._groups.append(_digest(example.group or example.key))
+                self._kinds.append(self.known.setdefault(found, len(self.known)) if example.key else DROPPED)
+                self._lengths.append(len(example.key))
+                self._numbers.append(example.target if isinstance(example.target, float) else math.nan)
 
     def settle(self, labels: Labels) -> None:
-        """Turn labels as written into their numbers.  Raises for the first row with a wrong one."""
+        """Check that every label as written is one.  Raises for the first that is not."""
+        for value, where in self.first.items():
+            if value not in labels.told:
+                labels.number(value, where)
+        self._told = labels.told
+        self._sets = [[self._place(value, labels) for value in found] for found in self.known]
+
+    def counts(self, rows: np.ndarray) -> list[int]:
+        """How many of ``rows`` have each label that is told."""
         import numpy as np
 
-        numbers = [labels.number(row) for row in self._first.values()]
-        self.labels = np.array([*numbers, DROPPED], np.int32)[np.array(self._labels)]
+        kinds = np.bincount(self.strata[rows], minlength=len(self._sets))
+        found = [0] * len(self._told)
+        for count, places in zip(kinds.tolist(), self._sets, strict=True):
+            for place in places:
+                found[place] += count
+        return found
 
     @property
-    def first(self) -> Mapping[str, Row]:
-        """The first row of each label as it is written."""
-        return self._first
+    def strata(self) -> np.ndarray:
+        """Which of the sets of labels that there are each example has (int32)."""
+        import numpy as np
+
+        return np.array(self._kinds, np.int32)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The targets (float64); NaN where they are no numbers."""
+        import numpy as np
+
+        return np.array(self._numbers, np.float64)
 
     @property
     def hashes(self) -> np.ndarray:
-        """Of the text of each row (uint64); texts that differ in case only are the same text."""
-        import numpy as np
+        """Of the text of each example (uint64); texts that differ in case only are the same text."""
+        return _as_numbers(self._hashes)
 
-        return np.frombuffer(self._hashes, np.uint64) if self._hashes else np.zeros(0, np.uint64)
+    @property
+    def groups(self) -> np.ndarray:
+        """Of what must not be in two splits (uint64): the text, or what several examples have in common."""
+        return _as_numbers(self._groups)
 
     @property
     def lengths(self) -> np.ndarray:
-        """Characters of each row (int32)."""
+        """Characters of each example (int32)."""
         import numpy as np
 
         return np.array(self._lengths, np.int32)
 
     @property
     def taken(self) -> np.ndarray:
-        """The rows that have a text."""
+        """The examples that have a text."""
         import numpy as np
 
-        return np.flatnonzero(self.labels != DROPPED)
+        return np.flatnonzero(self.strata != DROPPED)
+
+    def _place(self, value: str, labels: Labels) -> int:
+        return self._told.index(value) if value in self._told else labels.number(value)
 
 
 def divide(part: Part, shares: Sequence[tuple[str, float]], seed: int) -> dict[str, np.ndarray]:
@@ -89,9 +133,9 @@ def divide(part: Part, shares: Sequence[tuple[str, float]], seed: int) -> dict[s
 
     rows = part.taken
     texts, first, which, counts = np.unique(
-        part.hashes[rows], return_index=True, return_inverse=True, return_counts=True
+        part.groups[rows], return_index=True, return_inverse=True, return_counts=True
     )
-    owner = part.labels[rows[first]]
+    owner = _pooled(part, part.strata[rows[first]])
     place = np.zeros(len(texts), np.int8)  # 0 for train, then the shares in order
     for label in np.unique(owner):
         mine = np.flatnonzero(owner == label)
@@ -104,16 +148,27 @@ def divide(part: Part, shares: Sequence[tuple[str, float]], seed: int) -> dict[s
     return {name: rows[place[which] == number] for number, name in enumerate(names)}
 
 
+def _pooled(part: Part, strata: np.ndarray) -> np.ndarray:
+    """Rare combinations of labels made one stratum: of two rows, a tenth is none."""
+    import numpy as np
+
+    combined = np.array([len(found) > 1 for found in part.known], bool)
+    rare = np.bincount(strata, minlength=len(combined)) < RARE
+    pooled: np.ndarray = np.where((combined & rare)[strata], len(combined), strata)
+    return pooled
+
+
 def sample(part: Part, rows: np.ndarray, limit: int, seed: int) -> np.ndarray:
     """At most ``limit`` of ``rows``, each label evenly, in their old order."""
     import numpy as np
 
     # Each label's rows are put on one scale from 0 to 1; taking the lowest keeps the proportions.
-    scale = np.zeros(len(rows))
-    for label in np.unique(part.labels[rows]):
-        mine = np.flatnonzero(part.labels[rows] == label)
-        ranks = np.argsort(np.argsort(_mixed(part.hashes[rows[mine]], seed), kind="stable"), kind="stable")
-        scale[mine] = (ranks + 0.5) / len(mine)
+    strata = _pooled(part, part.strata[rows])
+    order = np.lexsort((_mixed(part.hashes[rows], seed), strata))
+    sizes = np.bincount(strata)
+    places = np.arange(len(rows)) - (np.cumsum(sizes) - sizes)[strata[order]]
+    scale = np.empty(len(rows))
+    scale[order] = (places + 0.5) / sizes[strata[order]]
     return np.sort(rows[np.argsort(scale, kind="stable")[:limit]])
 
 
@@ -144,17 +199,15 @@ def describe(parts: Mapping[str, tuple[Part, np.ndarray]], names: Sequence[str])
 def _describe(part: Part, rows: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
     import numpy as np
 
-    labels, hashes = part.labels[rows], part.hashes[rows]
-    counts = np.bincount(labels, minlength=len(names))
+    strata, hashes = part.strata[rows], part.hashes[rows]
     lengths = np.sort(part.lengths[rows]) if len(rows) else np.zeros(1, np.int32)
-    texts = len(np.unique(hashes))
-    order = np.lexsort((labels, hashes))
+    order = np.lexsort((strata, hashes))
     same_text = hashes[order][1:] == hashes[order][:-1]
-    other_label = labels[order][1:] != labels[order][:-1]
-    return {
+    other_label = strata[order][1:] != strata[order][:-1]
+    found = {
         "rows": len(rows),
-        "per_label": {name: int(count) for name, count in zip(names, counts, strict=True)},
-        "repeated": len(rows) - texts,
+        "per_label": dict(zip(names, part.counts(rows), strict=True)),
+        "repeated": len(rows) - len(np.unique(hashes)),
         "contradicting": len(np.unique(hashes[order][1:][same_text & other_label])),
         "characters": {
             "shortest": int(lengths[0]),
@@ -163,6 +216,11 @@ def _describe(part: Part, rows: np.ndarray, names: Sequence[str]) -> dict[str, A
             "longest": int(lengths[-1]),
         },
     }
+    numbers = part.numbers[rows]
+    if np.isfinite(numbers).any():
+        spread = {"lowest": numbers.min(), "mean": numbers.mean(), "highest": numbers.max()}
+        found["numbers"] = {name: round(float(value), 4) for name, value in spread.items()}
+    return found
 
 
 def _rows_with(one: tuple[Part, np.ndarray], other: tuple[Part, np.ndarray]) -> int:
@@ -171,6 +229,12 @@ def _rows_with(one: tuple[Part, np.ndarray], other: tuple[Part, np.ndarray]) -> 
 
     (part, rows), (theirs, others) = one, other
     return int(np.isin(part.hashes[rows], theirs.hashes[others]).sum())
+
+
+def _as_numbers(hashes: array[int]) -> np.ndarray:
+    import numpy as np
+
+    return np.frombuffer(hashes, np.uint64) if hashes else np.zeros(0, np.uint64)
 
 
 def _digest(text: str) -> int:

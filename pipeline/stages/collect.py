@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Corpus
 from pipeline.corpora import arrow, files, labels, remote, rows, survey
-from pipeline.corpora.columns import Columns
+from pipeline.corpora.columns import Layouts
+from pipeline.corpora.forms import BadRow, Example, Form
+from pipeline.corpora.source import Source
 from pipeline.errors import UserError
-from pipeline.fields import require
-from pipeline.hub import looks_like_id, pin
 from pipeline.progress import say, work
 
 if TYPE_CHECKING:
@@ -23,73 +24,13 @@ BATCH = 10_000  # rows written at once
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where labelled text comes from, and how to read it."""
-
-    source: str
-    """a file, a folder with train, validation and test files or LABEL/*.txt, or a dataset's id on the Hub"""
-    revision: str = ""
-    """of a Hub dataset: a commit, branch or tag"""
-    subset: str = ""
-    """the folder inside the source to read, where it has several"""
-    encoding: str = ""
-    """of text files; empty: UTF-8, UTF-16 and GB18030 are recognized"""
-    labels: tuple[str, ...] = ()
-    """label names in the order of their numbers; empty: labels.json beside the data, else the sorted values"""
-    validation: float = 0.1
-    """share of the training rows to validate on, where the source has no validation split"""
-    test: float = 0.1
-    """share of the rows to test on, where the source is not split at all"""
-    duplicates: Literal["keep", "drop"] = "keep"
-    """drop: leave training rows out whose text came before or is in another split"""
-    limit: int = 0
-    """take so many rows of each split, for a quick trial; 0: all"""
-    seed: int = 17
-    """for which rows are dealt to which split"""
-
-    def __post_init__(self) -> None:
-        require(bool(self.source), "source is empty; name a file, a folder or a Hub dataset")
-        require(0 <= self.validation < 1, "validation is a share of the rows, from 0 to below 1")
-        require(0 <= self.test < 1, "test is a share of the rows, from 0 to below 1")
-        require(self.validation + self.test < 1, "validation and test leave no rows to train on")
-        require(self.limit >= 0, "limit is a number of rows, or 0 for all")
-        require(0 <= self.seed < 2**32, "seed is a whole number from 0 to 4294967295")
-
-    @property
-    def path(self) -> Path:
-        """Where it is, if it is on disk."""
-        return Path(self.source).expanduser()
-
-    @property
-    def remote(self) -> bool:
-        """Whether it names a dataset on the Hub: no such thing on disk, and the form of an id."""
-        place = self.path
-        return not place.exists() and place.suffix.lower() not in files.FORMATS and looks_like_id(self.source)
-
-    def pinned(self, known: MutableMapping[str, str]) -> Source:
-        """With the Hub's commit in place of a branch."""
-        if not self.remote:
-            require(
-                not self.revision, f"corpus.revision={self.revision}: {self.source} is on disk and has no revisions"
-            )
-            return self
-        return replace(self, revision=pin("dataset", self.source, self.revision, known))
-
-    def depends(self) -> dict[str, Any]:
-        """Files count by their content, not by where they lie."""
-        if self.remote:
-            return {}
-        layout = files.lay(self.path, self.subset)
-        found = {part: [(file.suffix.lower(), file) for file in some] for part, some in layout.parts.items()}
-        return {"source": {"files": found, "labels": layout.labels}}
-
-
-@dataclass(frozen=True)
 class Collection:
-    """A source, and which of its columns to read."""
+    """A source, and how to read its rows."""
 
     source: Source
-    columns: Columns
+    form: Form
+    skip: bool = False
+    """leave bad rows out, instead of refusing them"""
 
 
 def collect(config: Collection, out: Path) -> Corpus:
@@ -102,19 +43,22 @@ def collect(config: Collection, out: Path) -> Corpus:
     folder = remote.download(source.source, source.revision) if source.remote else source.path
     with remote.named_after(source.source, folder):
         layout = files.lay(folder, source.subset)
+        listed = _listed(source, layout, config.form)
+        rows_of = partial(_rows, layout, config.form.layouts, source.encoding)
+        form = config.form.fitted((row for name in layout.parts for row in rows_of(name)), listed)
         seen = {name: survey.Part() for name in layout.parts}
         for name, part in seen.items():
             with work(f"reading {name}", 0) as advance:
-                part.see(rows.read(layout.parts[name], config.columns, source.encoding), advance)
-        settled = _settle(config, layout, seen)
-        chosen = _choose(source, seen)
+                part.see(rows_of(name), form, skip=config.skip, advance=advance)
+        settled = _settle(source, form, layout, listed, seen)
+        chosen = _choose(source, form, seen)
         made = Corpus(out)
         for split, (name, wanted) in chosen.items():
-            found = rows.read(layout.parts[name], config.columns, source.encoding)
-            _write(made, split, found, seen[name].labels, wanted)
+            _write(made, split, form, settled, _examples(rows_of(name), form, skip=config.skip), wanted)
     made.write("labels.json", settled.names)
-    report = survey.describe({split: (seen[name], wanted) for split, (name, wanted) in chosen.items()}, settled.names)
-    report["empty"] = sum(len(part.labels) - len(part.taken) for part in seen.values())
+    report = survey.describe({split: (seen[name], wanted) for split, (name, wanted) in chosen.items()}, settled.told)
+    report["empty"] = sum(len(part.hashes) - len(part.taken) for part in seen.values())
+    report["skipped"] = [problem for part in seen.values() for problem in part.skipped]
     made.write("data.json", report)
     for line in remarks(report):
         say(line)
@@ -124,8 +68,7 @@ def collect(config: Collection, out: Path) -> Corpus:
 def remarks(report: dict[str, Any]) -> Iterator[str]:
     """What a person should know of a corpus, from its ``data.json``."""
     for split, facts in report["splits"].items():
-        balance = ", ".join(f"{name} {count:,}" for name, count in list(facts["per_label"].items())[:8])
-        yield f"{split}: {facts['rows']:,} rows ({balance}{', …' if len(facts['per_label']) > 8 else ''})"
+        yield f"{split}: {facts['rows']:,} rows{_balance(facts)}"
         if facts["repeated"]:
             yield f"{split}: {facts['repeated']:,} rows repeat an earlier text"
         if facts["contradicting"]:
@@ -136,28 +79,65 @@ def remarks(report: dict[str, Any]) -> Iterator[str]:
         yield f"{pair} share {count:,} rows" + ("; scores are flattered" if "test" in pair else "")
     if report["empty"]:
         yield f"{report['empty']:,} rows without text were left out"
+    if report["skipped"]:
+        yield f"{len(report['skipped']):,} bad rows were left out; data.json lists them, the first is {report['skipped'][0]}"
 
 
-def _settle(config: Collection, layout: files.Layout, seen: Mapping[str, survey.Part]) -> labels.Labels:
+def _balance(facts: dict[str, Any]) -> str:
+    """What the rows of a split are made up of, in brackets."""
+    counts = [f"{name} {count:,}" for name, count in facts["per_label"].items()]
+    if "numbers" in facts:
+        counts = [f"{name} {value:g}" for name, value in facts["numbers"].items()]
+    return f" ({', '.join(counts[:8])}{', …' if len(counts) > 8 else ''})" if counts else ""
+
+
+def _rows(layout: files.Layout, layouts: Layouts, encoding: str, part: str) -> Iterator[rows.Row]:
+    return rows.read(layout.parts[part], layouts, encoding)
+
+
+def _examples(found: Iterator[rows.Row], form: Form, *, skip: bool) -> Iterator[tuple[int, Example]]:
+    """The examples of all rows with their numbers, but those of bad rows that are to be left out."""
+    for row in found:
+        try:
+            yield from ((row.number, example) for example in form.examples(row))
+        except BadRow:
+            if not skip:
+                raise
+
+
+def _listed(source: Source, layout: files.Layout, form: Form) -> list[str]:
+    """The label names that the source states, in the order of their numbers; none if it does not."""
+    found = labels.listed(layout.labels)
+    if not found:
+        found = arrow.class_names(next(iter(layout.parts.values()))[0], form.layouts)
+    if not found and source.remote:
+        targets = [column for some in form.layouts for column in some if column.target]
+        found = remote.names_in_card(layout.folder, [name for c in targets for name in (c.name, *c.others)])
+    return found
+
+
+def _settle(
+    source: Source, form: Form, layout: files.Layout, listed: Sequence[str], seen: Mapping[str, survey.Part]
+) -> labels.Labels:
     """Which number stands for which label, in every part."""
-    source = config.source
-    first: dict[str, rows.Row] = {}
+    first: dict[str, str] = {}
     for part in seen.values():
         first = {**part.first, **first}
-    if not first:
-        raise UserError(f"{source.source}: no rows with text to train on; check the file and task.text")
-    listed, place = labels.listed(layout.labels), str(layout.labels or source.source)
-    if not listed:
-        listed = arrow.class_names(next(iter(layout.parts.values()))[0], config.columns)
-    if not listed and source.remote:
-        listed = remote.names_in_card(layout.folder, config.columns.label)
-    settled = labels.settle(first, source.labels, listed, place)
+    if not any(len(part.taken) for part in seen.values()):
+        bad = [problem for part in seen.values() for problem in part.skipped]
+        why = (
+            f"{len(bad):,} are bad, the first: {bad[0]}"
+            if bad
+            else f"check the file and task.{form.layouts[0][0].field}"
+        )
+        raise UserError(f"{source.source}: no rows with text to train on; {why}")
+    settled = form.settle(first, source.labels, listed, str(layout.labels or source.source))
     for part in seen.values():
         part.settle(settled)
     return settled
 
 
-def _choose(source: Source, seen: Mapping[str, survey.Part]) -> dict[str, tuple[str, np.ndarray]]:
+def _choose(source: Source, form: Form, seen: Mapping[str, survey.Part]) -> dict[str, tuple[str, np.ndarray]]:
     """For each split, from which part it comes and which rows of it.
 
     Raises:
@@ -174,7 +154,7 @@ def _choose(source: Source, seen: Mapping[str, survey.Part]) -> dict[str, tuple[
     elif "validation" not in seen:
         dealt = survey.divide(seen["train"], [("validation", source.validation)], source.seed)
         chosen |= {split: ("train", found) for split, found in dealt.items()}
-    _refuse_empty(source, chosen)
+    _refuse_empty(source, form, chosen)
     if source.duplicates == "drop":
         name, found = chosen["train"]
         others = [seen[n].hashes[some] for split, (n, some) in chosen.items() if split != "train"]
@@ -190,7 +170,7 @@ def _choose(source: Source, seen: Mapping[str, survey.Part]) -> dict[str, tuple[
     return {split: chosen[split] for split in files.NAMES if split in chosen and len(chosen[split][1])}
 
 
-def _refuse_empty(source: Source, chosen: Mapping[str, tuple[str, np.ndarray]]) -> None:
+def _refuse_empty(source: Source, form: Form, chosen: Mapping[str, tuple[str, np.ndarray]]) -> None:
     train, validation = (len(chosen[split][1]) for split in ("train", "validation"))
     if train and validation:
         return
@@ -200,23 +180,35 @@ def _refuse_empty(source: Source, chosen: Mapping[str, tuple[str, np.ndarray]]) 
         raise UserError(
             f"{source.source}: no rows to validate on; set corpus.validation to a share such as 0.1, or add a validation file"
         )
+    fields = [column.field for column in form.layouts[0] if column.field in ("label", "labels")]
+    hint = f"; or is this the column of the {fields[0]}? task.{fields[0]} names it" if fields else ""
     raise UserError(
         f"{source.source}: {train or 'no'} rows to train on and {validation or 'no rows'} to validate on: "
-        f"each label has too few to deal out with corpus.validation={source.validation:g} and corpus.test={source.test:g}; add rows, or raise the share; "
-        "or is this the column of the label? task.label names it"
+        f"{'each label has' if fields else 'there are'} too few to deal out with corpus.validation={source.validation:g} and corpus.test={source.test:g}, "
+        f"where what has the same text stays together; add rows, or raise the share{hint}"
     )
 
 
-def _write(made: Corpus, split: str, found: Iterator[rows.Row], numbers: np.ndarray, wanted: np.ndarray) -> None:
+def _write(
+    made: Corpus,
+    split: str,
+    form: Form,
+    settled: labels.Labels,
+    found: Iterator[tuple[int, Example]],
+    wanted: np.ndarray,
+) -> None:
     import numpy as np
     import pyarrow as pa
 
-    schema = pa.schema([("text", pa.string()), ("label", pa.int32()), ("row", pa.int64())])
-    wants = np.zeros(len(numbers) + 1, bool)
-    wants[wanted + 1] = True
-    taken = (row for row in found if wants[row.number])
+    types = {name: arrow.type_of(kind) for name, kind in {**form.schema, "row": "int64"}.items()}
+    schema = pa.schema(list(types.items()))
+    wants = np.zeros(int(wanted.max()) + 1, bool)
+    wants[wanted] = True
+    taken = (each for place, each in enumerate(islice(found, len(wants))) if wants[place])
     with pa.ipc.new_stream(str(made.path / f"{split}.arrow"), schema) as stream:
         while batch := list(islice(taken, BATCH)):
-            places = np.array([row.number for row in batch])
-            columns = [[row.text.strip() for row in batch], numbers[places - 1], places]
-            stream.write_batch(pa.record_batch(columns, schema=schema))
+            columns = {name: [example.fields[name] for _, example in batch] for name in list(form.schema)[:-1]}
+            columns["label"] = [form.number(example.target, settled) for _, example in batch]
+            columns["row"] = [number for number, _ in batch]
+            arrays = [pa.array(columns[name], kind) for name, kind in types.items()]
+            stream.write_batch(pa.record_batch(arrays, schema=schema))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any
 import pytest
 
 from pipeline.artifacts import Corpus
-from pipeline.corpora.columns import Columns
+from pipeline.corpora.source import Source
 from pipeline.errors import UserError
 from pipeline.progress import Advance, Silence, listener
-from pipeline.stages.collect import Collection, Source, collect
-from tests.conftest import Cli
+from pipeline.stages.collect import Collection, collect
+from pipeline.tasks import Task
+from pipeline.tasks.classification import Classification
+from tests.conftest import Cli, form_of
 from tests.stages.server import Hub
 
 Gather = Callable[..., Corpus]
@@ -83,10 +86,12 @@ def new_folder(tmp_path: Path) -> Callable[[], Path]:
 
 @pytest.fixture
 def gather(new_folder: Callable[[], Path]) -> Gather:
-    """``gather(source, **settings)``: the corpus that ``collect`` makes of a source."""
+    """``gather(source, task, **settings)``: the corpus that ``collect`` makes of a source, as recipes have it made."""
 
-    def call(source: Path, *, text: str = "text", label: str = "label", **settings: Any) -> Corpus:
-        return collect(Collection(Source(str(source), **settings), Columns(text, label)), new_folder())
+    def call(source: Path, task: Task | None = None, **settings: Any) -> Corpus:
+        task = task or Classification()
+        skip = getattr(task, "invalid", "refuse") == "skip"
+        return collect(Collection(Source(str(source), **settings), form_of(task), skip), new_folder())
 
     return call
 
@@ -111,6 +116,25 @@ def put(file: Path, text: str, encoding: str = "utf-8") -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(text.encode(encoding))
     return file
+
+
+def laid(folder: Path, records: Iterable[Any], labels: Any = None) -> Path:
+    """A folder with the same JSON Lines to train and to validate on, and label names."""
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    for split in ("train", "validation"):
+        put(folder / f"{split}.jsonl", lines)
+    if labels is not None:
+        put(folder / "labels.json", json.dumps(labels))
+    return folder
+
+
+def tagged(corpus: Corpus, split: str = "train") -> list[list[tuple[str, str]]]:
+    """Each word of each sentence with the name of its tag."""
+    names = corpus.read("labels.json")
+    return [
+        [(row["text"][b:e], names[n]) for b, e, n in zip(row["begins"], row["ends"], row["label"], strict=True)]
+        for row in corpus.table(split).to_pylist()
+    ]
 
 
 @pytest.fixture

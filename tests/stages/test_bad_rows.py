@@ -31,8 +31,8 @@ def test_missing_columns_are_all_named_with_the_nearest_names_and_the_settings(t
 
 @pytest.mark.parametrize("ending", ["parquet", "arrow", "file.arrow"])
 def test_missing_columns_of_arrow_data_are_named_too(tmp_path: Path, ending: str) -> None:
-    file = arrow(tmp_path / f"data.{ending}", [{"review": "a", "stars": 1}])
-    with refusing(file, "no column 'text'", "no column 'label'", "there are 'review', 'stars'", "task.text=NAME"):
+    file = arrow(tmp_path / f"data.{ending}", [{"opinion": "a", "stars": 1}])
+    with refusing(file, "no column 'text'", "no column 'label'", "there are 'opinion', 'stars'", "task.text=NAME"):
         rows(file)
 
 
@@ -82,7 +82,7 @@ BAD_LINES = {
     "a text that is true": ('{"text": true, "label": "x"}', "holds true or false (True)"),
     "a label that is a list": ('{"text": "a", "label": ["x", "y"]}', "column 'label' holds a list"),
     "a label that is an object": ('{"text": "a", "label": {"x": 1}}', "column 'label' holds an object"),
-    "half a character": ('{"text": "a \\ud83d", "label": "x"}', "column 'text'"),
+    "half a character": ('{"text": "a \\ud83d", "label": "x"}', "column 'text' holds half a character"),
 }
 
 

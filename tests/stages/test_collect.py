@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.artifacts import Corpus
-from pipeline.stages.collect import Source, remarks
+from pipeline.corpora.source import Source
+from pipeline.stages.collect import remarks
+from pipeline.tasks.classification import Classification
 from tests.conftest import review_rows, write_csv
 from tests.stages.conftest import Gather, Notebook, everything, pairs, put, refusing, texts
 
@@ -105,10 +107,10 @@ def test_text_is_kept_byte_for_byte_between_its_ends(tmp_path: Path, gather: Gat
 
 def test_other_columns_can_be_named(tmp_path: Path, gather: Gather) -> None:
     file = write_csv(
-        tmp_path / "data.csv", [(n, text, label) for n, (text, label) in enumerate(ROWS)], ("id", "review", "stars")
+        tmp_path / "data.csv", [(n, text, label) for n, (text, label) in enumerate(ROWS)], ("id", "opinion", "stars")
     )
     assert sorted(
-        row for rows in everything(gather(file, text="review", label="stars")).values() for row in rows
+        row for rows in everything(gather(file, Classification("opinion", "stars"))).values() for row in rows
     ) == sorted(ROWS)
 
 

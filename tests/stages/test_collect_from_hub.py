@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.artifacts import Corpus
 from tests.conftest import Cli, read_json, review_rows, write_csv
-from tests.stages.conftest import assert_refused, everything, pairs, put, texts
+from tests.stages.conftest import assert_refused, everything, laid, pairs, put, tagged, texts
 from tests.stages.server import Hub, Repo
 
 ROWS = review_rows(60)
@@ -80,6 +80,27 @@ def test_label_names_come_from_the_features_of_the_dataset(run: Run, repo: Repo,
     done = run()
     assert done.returncode == 0, done.stderr
     assert pairs(made(home)) == [("a", "zebra"), ("b", "ape")]
+
+
+@pytest.mark.parametrize("kind", ["sequence:\n      class_label", "list:\n      dtype:\n        class_label"])
+def test_names_of_tags_come_from_the_card_under_whatever_name(
+    online: Cli, repo: Repo, home: Path, tmp_path: Path, kind: str
+) -> None:
+    names = "".join(f"\n            '{n}': {name}" for n, name in enumerate(["O", "B-LOC", "I-LOC"]))
+    card = f"---\ndataset_info:\n  features:\n  - name: ner_tags\n    {kind}:\n          names:{names}\n---\n"
+    put(laid(tmp_path / "named", [{"tokens": ["in", "Bonn"], "ner_tags": [0, 1]}]) / "README.md", card)
+    repo.push(tmp_path / "named")
+    done = online("run", "ner", "corpus.source=owner/reviews", "--until", "collect")
+    assert done.returncode == 0, done.stderr
+    assert tagged(made(home)) == [[("in", "O"), ("Bonn", "B-LOC")]]
+
+
+def test_a_dataset_of_frames_needs_no_names(online: Cli, repo: Repo, home: Path, tmp_path: Path) -> None:
+    frames = [{"predicate": 0, "args": [{"start": 1, "end": 1, "label": "ARG1"}]}]
+    repo.push(laid(tmp_path / "frames", [{"words": ["Go", "home"], "frames": frames}]))
+    done = online("run", "srl", "corpus.source=owner/reviews", "--until", "collect")
+    assert done.returncode == 0, done.stderr
+    assert tagged(made(home)) == [[("Go", "O"), ("home", "B-ARG1")]]
 
 
 def test_a_wrong_column_of_a_dataset_is_named_with_those_there_are(run: Run, repo: Repo) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from pipeline.artifacts import Model
 from pipeline.hub import is_commit, looks_like_id, pin
-from pipeline.stages.fetch import PACKAGED, Checkpoint, Fetching, fetch
+from pipeline.stages.fetch import Checkpoint, Fetching, fetch
+from pipeline.stages.packaged import PACKAGED
 from tests.conftest import Cli, read_json
 from tests.stages.conftest import Notebook, assert_refused, put, refusing
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stages.fetch import PACKAGED
+from pipeline.stages.packaged import PACKAGED
 from tests.conftest import Cli, read_json
 from tests.stages.conftest import assert_refused, put
 from tests.stages.server import Hub, Repo

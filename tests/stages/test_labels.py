@@ -11,18 +11,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.corpora.labels import Labels, listed, plain, settle
-from pipeline.corpora.rows import Row
+from pipeline.corpora.labels import Labels, listed, settle
+from pipeline.corpora.values import plain
 from tests.conftest import surroundings
 from tests.stages.conftest import put, refusing
 
-
-def row(label: Any, line: int = 5) -> Row:
-    return Row(1, Path("data.csv"), line, "some text", label)
+WHERE = "data.csv, line 5"
 
 
 def agree(values: Iterable[str], stated: Sequence[str], listed: Sequence[str], place: str = "data") -> Labels:
-    return settle({value: row(value) for value in values}, stated, listed, place)
+    return settle(dict.fromkeys(values, WHERE), stated, listed, place)
 
 
 @pytest.mark.parametrize(
@@ -72,21 +70,21 @@ def test_names_and_their_numbers_mean_the_same(
 ) -> None:
     settled = agree(map(plain, labels), stated, named, "labels.json")
     assert settled.names == ["neg", "pos"]
-    assert [settled.number(row(label)) for label in labels] == [1, 0]
+    assert [settled.number(plain(label)) for label in labels] == [1, 0]
 
 
 def test_names_that_are_numbers_keep_the_order_they_are_given_in() -> None:
     settled = agree(["0", "1"], ("1", "0"), ())
-    assert [settled.number(row(label)) for label in (1, 0)] == [0, 1]
+    assert [settled.number(plain(label)) for label in (1, 0)] == [0, 1]
 
 
 def test_truth_values_are_labels() -> None:
     settled = agree(map(plain, [True, False]), (), ())
-    assert [settled.number(row(value)) for value in (False, True)] == [0, 1]
+    assert [settled.number(plain(value)) for value in (False, True)] == [0, 1]
 
 
 def test_a_name_without_rows_keeps_its_number() -> None:
-    assert agree(["c", "a"], ("a", "b", "c"), ()).number(row("c")) == 2
+    assert agree(["c", "a"], ("a", "b", "c"), ()).number("c") == 2
 
 
 def test_numbers_that_could_be_names_or_indices_are_refused() -> None:
@@ -126,17 +124,17 @@ def test_a_long_list_of_labels_is_cut_short_in_messages() -> None:
 
 def test_a_missing_label_is_refused_with_its_line() -> None:
     with refusing("data.csv, line 5", "no label; fill it in, or take the row out"):
-        agree(["a", "b"], (), ()).number(row(None))
+        agree(["a", "b"], (), ()).number(plain(None), WHERE)
 
 
 def test_an_unknown_label_is_refused_with_line_value_names_and_the_way_out() -> None:
     with refusing("data.csv, line 5", "label 'c' is not one of a, b", "corpus.labels=A,B"):
-        agree(["a", "b"], ("a", "b"), ()).number(row("c"))
+        agree(["a", "b"], ("a", "b"), ()).number("c", WHERE)
 
 
 def test_an_unknown_number_is_refused_with_what_the_numbers_mean() -> None:
     with refusing("label '2' is not one of 0, 1 (the numbers of neg, pos)"):
-        agree(["0", "1"], ("neg", "pos"), ()).number(row(2))
+        agree(["0", "1"], ("neg", "pos"), ()).number(plain(2))
 
 
 @pytest.mark.parametrize(

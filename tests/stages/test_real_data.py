@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DATA
+from pipeline.tasks import Task
+from pipeline.tasks.classification import PairClassification
+from pipeline.tasks.multilabel import MultiLabel
+from pipeline.tasks.questions import QuestionAnswering
+from pipeline.tasks.regression import PairRegression
+from pipeline.tasks.roles import RoleLabelling
+from pipeline.tasks.tagging import Tagging
+from tests.conftest import DATA, read_json
 from tests.stages.conftest import Gather
 
 NAMES = ("rotten_tomatoes", "trec6", "ag_news", "sms_spam", "sst2_sentences", "chnsenticorp")
@@ -84,3 +92,38 @@ def test_a_single_real_file_is_dealt_without_leaks(gather: Gather) -> None:
     assert report["shared"] == {}
     sizes = [report["splits"][split]["rows"] for split in ("train", "validation", "test")]
     assert sum(sizes) == 9600 and abs(sizes[1] - 960) < 20 and abs(sizes[2] - 960) < 20
+
+
+TASKS: dict[str, Task] = {
+    "goemotions": MultiLabel(),
+    "mrpc": PairClassification(),
+    "afqmc": PairClassification(),
+    "stsb": PairRegression(),
+    "cmrc2018_zh": QuestionAnswering(language="zh"),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_real_dataset_of_another_task_is_collected_as_its_page_describes_it(gather: Gather, name: str) -> None:
+    corpus = gather(DATA / name, TASKS[name])
+    report = corpus.read("data.json")
+    page = (DATA / name / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (\w+) \| \w+\.\w+ \| ([\d,]+) \| (\d+) \| (\d+) \|", page, re.MULTILINE)
+    assert [(split, f"{facts['rows']:,}", str(facts["repeated"])) for split, facts in report["splits"].items()] == [
+        (split, rows, repeated) for split, rows, _, repeated in found
+    ]
+    if (labels := DATA / name / "labels.json").is_file():
+        assert corpus.read("labels.json") == read_json(labels)
+
+
+def test_real_tags_keep_the_numbers_of_their_file(gather: Gather) -> None:
+    corpus = gather(DATA / "conll2003_en", Tagging())
+    assert corpus.read("labels.json") == read_json(DATA / "conll2003_en" / "labels.json")
+    with (DATA / "conll2003_en" / "test.jsonl").open(encoding="utf-8") as stream:
+        written = [json.loads(line)["ner_tags"] for line in stream]
+    assert corpus.table("test")["label"].to_pylist() == written
+
+
+def test_real_frames_are_an_example_each(gather: Gather) -> None:
+    report = gather(DATA / "propbank_ewt_srl", RoleLabelling()).read("data.json")
+    assert [facts["rows"] for facts in report["splits"].values()] == [18_058, 4_956, 4_791]

@@ -11,21 +11,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpora.columns import Columns
+from pipeline.corpora import values
 from pipeline.corpora.rows import Row, read
+from pipeline.tasks.classification import Classification
+from tests.conftest import form_of
 from tests.stages.conftest import put
 
-COLUMNS = Columns("text", "label")
+FORM = form_of(Classification())
 RECORDS = [{"id": 7, "text": "good soup 😀", "label": "yes"}, {"id": 8, "text": "ｂａｄ, soup", "label": "no"}]
 CSV = 'id,text,label\n7,good soup 😀,yes\n8,"ｂａｄ, soup",no\n'
 
 
-def rows(file: Path, columns: Columns = COLUMNS) -> list[Row]:
-    return list(read([file], columns))
+def rows(file: Path) -> list[Row]:
+    """The rows of a file, all of them such as classification takes."""
+    read_rows = list(read([file], FORM.layouts))
+    for row in read_rows:
+        list(FORM.examples(row))
+    return read_rows
 
 
-def found(file: Path, columns: Columns = COLUMNS) -> list[tuple[str, Any]]:
-    return [(row.text, row.label) for row in rows(file, columns)]
+def found(file: Path) -> list[tuple[str, Any]]:
+    return [(values.text(row, "text"), row.fields["label"]) for row in rows(file)]
 
 
 def arrow(file: Path, records: list[dict[str, Any]]) -> Path:
@@ -80,14 +86,14 @@ def test_a_folder_of_texts_gives_a_row_a_file_in_order_of_name(tmp_path: Path) -
     put(tmp_path / "data" / "pos" / "2.txt", "fine 😀\n")
     put(tmp_path / "data" / "pos" / "1.txt", "两行\r\n好")
     put(tmp_path / "data" / "neg" / "1.txt", "差", "gb18030")
-    found = [(row.text, row.label, row.where) for row in rows(tmp_path / "data")]
+    found = [(row.fields["text"], row.fields["label"], row.where) for row in rows(tmp_path / "data")]
     files = [str(tmp_path / "data" / name) for name in ("neg/1.txt", "pos/1.txt", "pos/2.txt")]
     assert found == list(zip(["差", "两行\n好", "fine 😀\n"], ["neg", "pos", "pos"], files, strict=True))
 
 
 def test_rows_of_several_files_are_numbered_through_and_keep_their_own_lines(tmp_path: Path) -> None:
     files = [put(tmp_path / f"{n}.csv", f"text,label\na{n},x\nb{n},y\n") for n in (1, 2)]
-    found = [(row.number, row.file.name, row.line) for row in read(files, COLUMNS)]
+    found = [(row.number, row.file.name, row.line) for row in read(files, FORM.layouts)]
     assert found == [(1, "1.csv", 2), (2, "1.csv", 3), (3, "2.csv", 2), (4, "2.csv", 3)]
 
 

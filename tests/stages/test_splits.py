@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections import Counter
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 
 from pipeline.corpora.labels import Labels
 from pipeline.corpora.rows import Row
+from pipeline.corpora.source import Source
 from pipeline.corpora.survey import Part, describe, divide
-from pipeline.stages.collect import Source
-from tests.conftest import review_rows, write_csv
+from pipeline.tasks.classification import Classification
+from tests.conftest import form_of, review_rows, write_csv
 from tests.stages.conftest import Gather, everything, pairs, put, refusing, texts
 
 ROWS = review_rows(400)
@@ -187,7 +189,9 @@ def test_too_few_rows_for_the_share_are_not_answered_with_that_very_share(tmp_pa
 
 def test_a_survey_keeps_few_bytes_of_a_row() -> None:
     part, count = Part(), 40_000
-    part.see(Row(n, Path("data.csv"), n, f"text {n}", "xy"[n % 2]) for n in range(1, count + 1))
+    fields = ({"text": f"text {n}", "label": "xy"[n % 2]} for n in range(1, count + 1))
+    rows = (Row(n, Path("data.csv"), n, each, {}) for n, each in enumerate(fields, 1))
+    part.see(rows, form_of(Classification()))
     part.settle(Labels(["x", "y"], indices=False))
     tracemalloc.start()
     dealt = divide(part, [("validation", 0.1), ("test", 0.1)], seed=17)
@@ -195,3 +199,14 @@ def test_a_survey_keeps_few_bytes_of_a_row() -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most / count < 100
+
+
+def test_a_sample_has_rare_combinations_of_labels_in_their_share(tmp_path: Path, gather: Gather) -> None:
+    from pipeline.tasks.multilabel import MultiLabel
+
+    rows = [{"text": f"row {n}", "labels": [["a"], ["b"], ["c", f"x{n % 30}"]][n % 3]} for n in range(900)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    for split in ("train", "validation"):
+        put(tmp_path / "data" / f"{split}.jsonl", lines)
+    counts = gather(tmp_path / "data", MultiLabel(), limit=90).read("data.json")["splits"]["train"]["per_label"]
+    assert counts["a"] == counts["b"] == counts["c"] == 30

@@ -88,7 +88,7 @@ def test_what_was_cut_is_counted_and_said(encode: Encode, base: Model, corpus: C
     whole = [len(row) for row in expected(base.path, corpus, 10_000)]
     facts = tokens.read("tokens.json")["splits"]["train"]
     assert facts == {
-        "rows": 80, "tokens": sum(min(20, n) for n in whole), "longest": 20, "cut": sum(n > 20 for n in whole), "unknown": 0,
+        "rows": 80, "features": 80, "tokens": sum(min(20, n) for n in whole), "longest": 20, "cut": sum(n > 20 for n in whole), "unknown": 0,
     }  # fmt: skip
     assert facts["cut"] > 0
     assert f"train: {facts['cut']} of 80 texts are longer than 20 tokens and were cut" in heard.lines
@@ -127,7 +127,9 @@ def test_the_tokenizer_that_is_kept_cuts_where_training_did(encode: Encode, base
 
 def test_tokens_hold_what_the_next_stage_needs(encode: Encode, base: Model, corpus: Corpus) -> None:
     tokens = encode(base, corpus)
-    assert tokens.table("train").schema == pa.schema([("input_ids", pa.list_(pa.int32())), ("label", pa.int32())])
+    assert tokens.table("train").schema == pa.schema(
+        [("input_ids", pa.list_(pa.int32())), ("example", pa.int32()), ("label", pa.int32())]
+    )
     assert tokens.splits() == ["train", "validation", "test"]
     assert tokens.read("labels.json") == ["negative", "positive"]
 
