@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.features import Features
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -51,43 +53,50 @@ class Splits(Artifact):
 
 
 class Corpus(Splits):
-    """Labelled text: columns ``text`` (string), ``label`` (int32, an index into ``labels.json``) and
-    ``row`` (int64, where it stood in its file, from 1); ``data.json`` says what was odd."""
+    """Examples to learn from: texts in columns that the task names, such as ``text``; ``label``, the target; and ``row``
+    (int64, the how many-th of its file it was, from 1).  ``labels.json`` names what the model answers with, ``data.json``
+    says what was odd."""
 
     shown = ("data.json",)
 
 
 class Tokens(Splits):
-    """Texts as token ids: columns ``input_ids`` (lists of int32, special tokens included, not padded)
-    and ``label``; ``tokenizer/``; ``labels.json``; ``tokens.json`` says what pads, and what was cut or unknown."""
+    """Examples as rows for a network, several for one where it is cut into windows or has choices: ``input_ids`` (lists of
+    int32, special tokens included, not padded), ``token_type_ids`` where there are two parts, ``example`` (the row of
+    the corpus), ``label`` and what else the task needs; ``tokenizer/``; ``labels.json``; ``tokens.json`` says what pads,
+    and what was cut or unknown."""
 
-    @property
-    def pad_id(self) -> int:
-        """The token id that fills rows up."""
-        found: int = self.read("tokens.json")["pad_id"]
-        return found
+    def features(self, split: str) -> Features:
+        """The rows of a split."""
+        return Features(self.table(split), self.read("tokens.json")["pad_id"])
 
 
 class Model(Artifact):
     """A checkpoint as ``from_pretrained`` reads it, with its tokenizer.  A fine-tuned one has
-    ``history.json`` too: losses, and the metrics of the weights that were kept; and ``logs/``:
-    TensorBoard's files and ``speed.json``."""
+    ``decision.json`` too, how answers are read off its logits; ``history.json``: losses, and the metrics of the weights
+    that were kept; and ``logs/``: TensorBoard's files and ``speed.json``."""
 
     shown = ("history.json", "logs")
 
 
 class Predictions(Artifact):
-    """``{split}.npy``: logits (float32, examples × labels), in the order of the corpus."""
+    """``{split}.npy``: logits (float32), as :class:`pipeline.tasks.Evidence` has them."""
 
 
 class Scores(Artifact):
-    """``scores.json``: for each split, metric name to number.  ``predictions/{split}.jsonl``: each
-    text with its label, the answer and the probability of every label; ``details.json``: confusion matrix and classes."""
+    """``scores.json``: for each split, metric name to number, the one to look at first in front.
+    ``predictions/{split}.jsonl``: each example with its target and the answer; ``details.json``: intervals, and what
+    the task tells besides."""
 
     shown = ("scores.json", "details.json", "predictions")
 
 
-BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")  # in the folder of each format, for its users
+BESIDE = (
+    "config.json",
+    "decision.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)  # in the folder of each format, for its users
 
 
 class Bundle(Artifact):

@@ -19,6 +19,8 @@ from pipeline.tasks import Task
 
 Name = Literal["pytorch", "tensorflow"]
 
+LOWER = ("loss", "mae")  # metrics that are better if lower
+WEIGHTED = ("classification", "tagging")  # heads whose labels can be weighed and smoothed
 VALIDATION_BATCH = 64  # texts at once in validation; the same as in prediction, so that the numbers are the same
 
 
@@ -87,7 +89,7 @@ class Finetuning:
     """What to learn, and how.
 
     Raises:
-        UserError: the task has no such metric to choose a checkpoint by.
+        UserError: the task has no such metric to choose a checkpoint by, or no labels to weigh or to smooth.
     """
 
     task: Task
@@ -99,6 +101,10 @@ class Finetuning:
             self.training.metric in known,
             f"training.metric={self.training.metric}: this task has no such metric; there are {', '.join(known)}",
         )
+        if self.task.head not in WEIGHTED:
+            for name, unset in (("class_weights", "none"), ("label_smoothing", 0)):
+                value = getattr(self.training, name)
+                require(value == unset, f"training.{name}={value}: is for one label a text or a word; leave it out")
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,7 @@ class Prediction:
 class Backend(Protocol):
     """The stages of a backend."""
 
+    HEADS: tuple[str, ...]  # what tasks can ask for
     KINDS: tuple[str, ...]  # the model types that it can train; any that transformers has the head for, if empty
 
     def finetune(self, config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:

@@ -30,6 +30,10 @@ def _kinds(name: Any) -> str:
     return ", ".join(found) or "every one that transformers has the task's head for"
 
 
+def _heads(name: Any) -> str:
+    return ", ".join(import_module(f"pipeline.backends.{name}").HEADS)
+
+
 def _choices(setting: str) -> str:
     return ", ".join(get_args(get_type_hints(Training)[setting]))
 
@@ -37,8 +41,9 @@ def _choices(setting: str) -> str:
 ROWS: dict[str, Callable[[Any], str]] = {
     "installed by": lambda name: "`make setup`" if name == "pytorch" else f"`make setup EXTRAS={name}`, or a run that asks for it",
     "runs on": DEVICES.__getitem__,
+    "heads": _heads,
     "model types": _kinds,
-    "`base.architecture`": lambda name: ", ".join(("transformer", *classical.KINDS)),
+    "`base.architecture`": lambda name: f"transformer; {', '.join(classical.KINDS)} for {', '.join(classical.HEADS)}",
     "`training.optimizer`": lambda name: _choices("optimizer"),
     "`training.precision`": lambda name: _choices("precision"),
     "all other settings of `training`": lambda name: f"{len(fields(Training)) - 2}, with the same meaning",

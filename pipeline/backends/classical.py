@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from pipeline.fields import require
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -20,6 +22,7 @@ Config = Mapping[str, Any]  # config.json
 
 WORDS = "embeddings.word_embeddings.weight"
 SPREAD = 0.25  # words start uniform within ± this, as those without pretrained vectors in Kim 2014
+HEADS = ("classification", "multilabel", "regression")  # what they can do: one answer to a text
 GATES = 4  # of an LSTM, one below the other in its tensors: input, forget, cell, output
 
 
@@ -55,12 +58,23 @@ TYPES = {kind.model_type: kind for kind in KINDS.values()}
 def configuration(name: str, vocabulary: int, pad: int) -> dict[str, Any]:
     """``config.json`` of a new network of this kind, for so many token ids of which ``pad`` fills rows up."""
     kind = KINDS[name]
-    return {"model_type": kind.model_type, "vocab_size": vocabulary, "pad_token_id": pad, **kind.sizes}
+    # It does not tell the two texts of a pair apart.
+    known = {"model_type": kind.model_type, "vocab_size": vocabulary, "pad_token_id": pad, "type_vocab_size": 1}
+    return {**known, **kind.sizes}
 
 
 def described(config: Config) -> bool:
     """Whether ``config`` is that of such a network."""
     return config.get("model_type") in TYPES
+
+
+def check(head: str) -> None:
+    """Such a network answers once a text.
+
+    Raises:
+        UserError: the head needs an answer for each token, or a comparison of choices.
+    """
+    require(head in HEADS, f"base.architecture: mlp, cnn and lstm cannot do {head}; use base.architecture=transformer")
 
 
 def weights(config: Config, seed: int, seen: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,63 +2,179 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Tokens
-from pipeline.backends import Training
-from pipeline.backends.batches import Ragged, shuffled
+from pipeline.backends import Finetuning, Training
+from pipeline.backends.batches import shuffled
 from pipeline.backends.vocabulary import Vocabulary
+from pipeline.features import Features, Inputs
 
 if TYPE_CHECKING:
     import numpy as np
 
+IGNORED = -100  # the target of tokens that nothing is learned at
+NEVER = -1e9  # a logit that is no candidate
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """How a loss weighs: a factor for each label (an array of the backend's), the share of each target that is spread over
+    all labels; and for numbers, the deviation beyond which they count linearly, 0 for never."""
+
+    class_weights: Any
+    label_smoothing: float = 0.0
+    huber: float = 0.0
+
+
+def criterion(config: Finetuning, class_weights: Any) -> Criterion:
+    """How the loss of this training weighs."""
+    huber = 1.0 if getattr(config.task, "loss", "") == "huber" else 0.0
+    return Criterion(class_weights, config.training.label_smoothing, huber)
+
 
 @dataclass(frozen=True)
 class Batch:
-    """``input_ids`` and ``attention_mask`` (int64, rows × longest row), numbers of ``labels`` (int64, rows)."""
+    """``inputs`` of a network, ``targets`` as its head takes them (see :data:`TARGETS`), and the ``weight`` of what is
+    learned: the loss is a sum over it."""
 
-    input_ids: np.ndarray
-    attention_mask: np.ndarray
-    labels: np.ndarray
+    inputs: Inputs
+    targets: np.ndarray
+    weight: float
 
 
 class Data:
-    """The training and validation splits of ``tokens``, with ids as rows of the smaller ``vocabulary``."""
+    """The training and validation splits of ``tokens`` for a head, with ids as rows of the smaller ``vocabulary``."""
 
-    def __init__(self, training: Training, tokens: Tokens) -> None:
+    def __init__(self, training: Training, tokens: Tokens, head: str = "classification") -> None:
         import numpy as np
 
-        self.train, self.validation = Ragged(tokens, "train"), Ragged(tokens, "validation")
+        self.train, self.validation = tokens.features("train"), tokens.features("validation")
         self.labels: list[str] = tokens.read("labels.json")
-        self.pad = tokens.pad_id
         self.seen = self.train.vocabulary()  # the token ids of the training texts
-        self.vocabulary = Vocabulary(np.union1d(self.seen, self.validation.vocabulary()), self.pad)
-        self.class_weights = class_weights(training, self.train.labels, len(self.labels))
+        self.vocabulary = Vocabulary(np.union1d(self.seen, self.validation.vocabulary()), self.train.pad)
+        self.head = head
+        self.scale = _scale(self.train) if head == "regression" else (0.0, 1.0)  # mean and deviation of the numbers
+        self.class_weights = class_weights(training, self.train, len(self.labels), head)
         self._training = training
+        # What is dealt to batches: a row, or where choices are compared with each other, all of a question.
+        starts = np.flatnonzero(np.diff(self.train.examples, prepend=-1)) if head == "choice" else None
+        self._units = None if starts is None else np.split(np.arange(len(self.train)), starts[1:])
+        lengths = self.train.lengths
+        self._lengths: np.ndarray = lengths if starts is None else np.maximum.reduceat(lengths, starts)
 
     @property
     def steps_an_epoch(self) -> int:
-        batches = -(-len(self.train) // self._training.batch_size)
+        batches = -(-len(self._lengths) // self._training.batch_size)
         return -(-batches // self._training.gradient_accumulation_steps)
 
     def groups(self, epoch: int) -> list[list[np.ndarray]]:
         """The rows of each batch of each step of an epoch."""
-        batches = shuffled(self.train.lengths, self._training.batch_size, self._training.seed, epoch)
+        batches = shuffled(self._lengths, self._training.batch_size, self._training.seed, epoch)
         size = self._training.gradient_accumulation_steps
-        return [batches[at : at + size] for at in range(0, len(batches), size)]
+        rows = [self._rows(batch) for batch in batches]
+        return [rows[at : at + size] for at in range(0, len(rows), size)]
 
     def batch(self, rows: np.ndarray) -> Batch:
         """These rows of the training split."""
-        ids, mask = self.train.padded(rows, self.pad)
-        return Batch(self.vocabulary.renumber(ids), mask, self.train.labels[rows])
+        inputs = self.renumbered(self.train.inputs(rows))
+        targets, weight = TARGETS[self.head](self, rows)
+        return Batch(inputs, targets, weight)
+
+    def renumbered(self, inputs: Inputs) -> Inputs:
+        """With token ids as rows of the smaller vocabulary."""
+        return {**inputs, "input_ids": self.vocabulary.renumber(inputs["input_ids"])}
+
+    def in_units(self, logits: np.ndarray) -> np.ndarray:
+        """What a network in training answers, in the unit of the numbers that it learns."""
+        mean, deviation = self.scale
+        return logits if self.scale == (0.0, 1.0) else logits * deviation + mean
+
+    def _rows(self, batch: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        return batch if self._units is None else np.concatenate([self._units[unit] for unit in batch])
 
 
-def class_weights(training: Training, labels: np.ndarray, count: int) -> np.ndarray:
-    """A factor for each label (float32): 1, or rows / (labels × rows of the label), as scikit-learn's "balanced"."""
+Targets = Callable[[Data, "np.ndarray"], "tuple[np.ndarray, float]"]
+
+
+def _labels(data: Data, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """Numbers of labels (int64, rows); each weighs as its label does."""
+    import numpy as np
+
+    found = data.train.numbers("label")[rows].astype(np.int64)
+    return found, float(data.class_weights[found].sum())
+
+
+def _hot(data: Data, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """Which labels are there (float32, rows × labels)."""
+    import numpy as np
+
+    found, lists = np.zeros((len(rows), len(data.labels)), np.float32), data.train.lists("label")
+    for place, row in enumerate(rows):
+        found[place, lists.row(int(row))] = 1
+    return found, float(len(rows))
+
+
+def _numbers(data: Data, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """Numbers (float32, rows), with mean 0 and deviation 1 over all that is learned from."""
+    import numpy as np
+
+    mean, deviation = data.scale
+    return ((data.train.numbers("label")[rows] - mean) / deviation).astype(np.float32), float(len(rows))
+
+
+def _tags(data: Data, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """Numbers of tags (int64, rows × longest row), -100 where nothing is learned; each weighs as its tag does."""
+    import numpy as np
+
+    found = data.train.lists("label").padded(rows, IGNORED, np.int64)
+    return found, float(data.class_weights[found[found != IGNORED]].sum())
+
+
+def _ends(data: Data, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """The first and the last token of each answer (int64, rows × 2)."""
+    import numpy as np
+
+    return data.train.lists("label").padded(rows, 0, np.int64), float(len(rows))
+
+
+def _choices(data: Data, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """Of each choice the number of its question within the batch, and whether it is right (int64, rows × 2)."""
+    import numpy as np
+
+    _, question = np.unique(data.train.examples[rows], return_inverse=True)
+    return np.stack([question, data.train.numbers("label")[rows]], 1).astype(np.int64), float(question.max() + 1)
+
+
+TARGETS: dict[str, Targets] = {
+    "classification": _labels,
+    "multilabel": _hot,
+    "regression": _numbers,
+    "tagging": _tags,
+    "questions": _ends,
+    "choice": _choices,
+}
+
+
+def class_weights(training: Training, train: Features, count: int, head: str) -> np.ndarray:
+    """A factor for each label (float32): 1, or rows / (labels × rows of the label), as scikit-learn's "balanced"; of tags,
+    words count instead of rows."""
     import numpy as np
 
     if training.class_weights == "none":
         return np.ones(count, np.float32)
+    labels = train.lists("label").flat() if head == "tagging" else train.numbers("label")
+    labels = labels[labels != IGNORED]
     rows = np.bincount(labels, minlength=count)
-    return (len(labels) / (count * np.maximum(rows, 1))).astype(np.float32)
+    # A label without rows weighs nothing: smoothing would spread all of a target on it.
+    return np.where(rows > 0, len(labels) / ((rows > 0).sum() * np.maximum(rows, 1)), 0).astype(np.float32)
+
+
+def _scale(train: Features) -> tuple[float, float]:
+    """Mean and standard deviation of the numbers to be learned; the latter 1 if they are all the same."""
+    numbers = train.numbers("label").astype(float)
+    return float(numbers.mean()), float(numbers.std()) or 1.0

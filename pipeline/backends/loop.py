@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.artifacts import LOGS, RESUME, Model, Tokens
-from pipeline.backends import Finetuning, checkpoint
+from pipeline.backends import LOWER, Finetuning, checkpoint, heads
 from pipeline.backends.board import Board
 from pipeline.backends.checkpoint import Tensors
 from pipeline.backends.data import Batch, Data
@@ -31,7 +31,7 @@ class Learner(Protocol):
         """Update the weights once, from the gradients of all ``batches``; the loss, a mean over their rows."""
 
     def validate(self) -> np.ndarray:
-        """Logits of the validation split (float32, rows × labels), in its order, in full precision."""
+        """What :func:`pipeline.backends.batches.answers` gives for the validation split, in full precision."""
 
     def weights(self) -> Tensors:
         """The weights as they are in training."""
@@ -77,12 +77,17 @@ def train(config: Finetuning, learner: Learner, data: Data, out: Path, *, base: 
     loop = Loop(config, learner, data, out / RESUME)
     loop.run()
     loop.keep_best()
+    decision = loop.decision()  # before the network is saved, for which it gets its whole vocabulary back
     learner.save(out)
+    if data.scale != (0.0, 1.0):
+        heads.rescale(out, *data.scale)
     for file in (tokens.path / "tokenizer").iterdir():
         shutil.copyfile(file, out / file.name)
     made = Model(out)
     made.write("labels.json", data.labels)
     made.write("source.json", base.read("source.json"))
+    inputs = {"max_length": tokens.read("tokens.json")["max_length"], "inputs": list(data.train.inputs([0]))}
+    made.write("decision.json", {**inputs, **decision})
     made.write("history.json", loop.history())
     shutil.move(out / RESUME / LOGS, out / LOGS)
     made.write(f"{LOGS}/speed.json", loop.speed())
@@ -99,6 +104,7 @@ class Loop:
         self.steps = data.steps_an_epoch * self.training.epochs
         self.progress = Progress()
         self.saved = time.monotonic()
+        self._logits: np.ndarray | None = None  # of the validation split, by the weights of the best epoch
 
     def run(self) -> None:
         """Go through the epochs, from where a killed call was."""
@@ -113,8 +119,9 @@ class Loop:
         ):
             while state.epoch < self.training.epochs and not self._out_of_patience():
                 self._epoch(board, advance)
-                found = self.task.monitor(self.learner.validate(), self.data.validation.labels)
-                self._remember_if_best(found)
+                logits = self._validate()
+                found = self.task.monitor(logits, self.data.validation, self.data.labels)
+                self._remember_if_best(found, logits)
                 self._tell(board, found)
                 state.epoch, state.step = state.epoch + 1, 0
 
@@ -125,6 +132,11 @@ class Loop:
             if found is None:
                 raise CheckFailed(f"the weights of epoch {self.progress.best_epoch + 1} are gone; run the same again")
             self.learner.set_weights(found[0])
+
+    def decision(self) -> dict[str, Any]:
+        """How answers are best read off the weights that were kept."""
+        logits = self._validate() if self._logits is None else self._logits
+        return self.task.decide(logits, self.data.validation, self.data.labels)
 
     def history(self) -> dict[str, Any]:
         state = self.progress
@@ -177,11 +189,14 @@ class Loop:
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
         say(f"epoch {state.epoch + 1}/{self.training.epochs}  validation: {numbers}")
 
-    def _remember_if_best(self, found: dict[str, float]) -> None:
+    def _validate(self) -> np.ndarray:
+        return self.data.in_units(self.learner.validate())
+
+    def _remember_if_best(self, found: dict[str, float], logits: np.ndarray) -> None:
         state = self.progress
-        value = found[self.training.metric] * (-1 if self.training.metric == "loss" else 1)
+        value = found[self.training.metric] * (-1 if self.training.metric in LOWER else 1)
         if state.best is None or value > state.best:
-            state.best, state.best_epoch = value, state.epoch
+            state.best, state.best_epoch, self._logits = value, state.epoch, logits
             if state.epoch + 1 < self.training.epochs:
                 checkpoint.write(self._best(state.epoch), self.learner.weights(), {})
 

@@ -26,7 +26,7 @@ class Export:
     formats: tuple[Name, ...] = ("safetensors", "onnx")
     """safetensors: the Hugging Face folder, always there; onnx, savedmodel (TensorFlow), litert: any batch size and length"""
     tolerance: float = 1e-4
-    """how far an export's logits may be from the model's"""
+    """how far an export's logits may be from the model's; of numbers, as a share of the largest"""
     rows: int = 200
     """validation rows to compare them on"""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.artifacts import Model as Folder
 from pipeline.errors import UserError
+from pipeline.features import Inputs
 from pipeline.formats.checks import Sample
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ UNABLE = ("text-lstm",)  # Keras' loops over time carry lists whose shape LiteRT
 
 
 class LiteRT:
-    """``model.tflite`` with inputs ``input_ids`` and ``attention_mask`` (int32, batch × length, both of any size) and
-    the output ``logits`` (float32, batch × labels), of builtin operations only."""
+    """``model.tflite`` with inputs ``input_ids``, ``attention_mask`` and, for two texts, ``token_type_ids`` (int32, batch ×
+    length, both of any size) and the output ``logits`` (float32, batch × outputs, or batch × length × outputs), of builtin
+    operations only."""
 
     name: ClassVar[str] = "litert"
 
@@ -31,14 +33,9 @@ class LiteRT:
             raise UserError(
                 f"export.formats=litert: its converter cannot do a {net.config['model_type']} of any batch size; leave litert out"
             )
-        inputs = [tf.TensorSpec([None, None], tf.int32, name) for name in ("input_ids", "attention_mask")]
         graph = tf.Module()
         graph.variables_of_keras = [variable.value for variable in net.model.variables]  # else they are left out
-        graph.run = tf.function(
-            lambda input_ids, attention_mask: {"logits": net(input_ids, attention_mask)},
-            input_signature=inputs,
-            autograph=False,
-        )
+        graph.run = network.served(net, sample.inputs(1), "int32")
         converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.run.get_concrete_function()], graph)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         folder.mkdir()
@@ -62,13 +59,13 @@ class Interpreter:
 
         self._model = Model(str(folder / "model.tflite"))
         self._run = self._model.get_signature_runner("serving_default")
+        self._names = self._run.get_input_details()
         with framework.silence():  # when it first runs, it tells on the error stream that it uses XNNPACK
-            self.run(np.ones((1, 1), np.int64), np.ones((1, 1), np.int64))
+            self.run({name: np.ones((1, 1), np.int64) for name in self._names})
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Logits (float32, batch × labels)."""
+    def run(self, inputs: Inputs) -> np.ndarray:
+        """Logits (float32)."""
         import numpy as np
 
-        found = self._run(input_ids=ids.astype(np.int32), attention_mask=mask.astype(np.int32))
-        answers: np.ndarray = found["logits"]
+        answers: np.ndarray = self._run(**{name: inputs[name].astype(np.int32) for name in self._names})["logits"]
         return answers

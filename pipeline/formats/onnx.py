@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.features import Inputs
 from pipeline.formats.checks import Sample
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class Onnx:
-    """``model.onnx`` with inputs ``input_ids`` and ``attention_mask`` (int64, batch × length, both of any size) and
-    the output ``logits`` (float32, batch × labels)."""
+    """``model.onnx`` with inputs ``input_ids``, ``attention_mask`` and, for two texts, ``token_type_ids`` (int64, batch ×
+    length, both of any size) and the output ``logits`` (float32, batch × outputs, or batch × length × outputs)."""
 
     name: ClassVar[str] = "onnx"
 
@@ -29,32 +30,31 @@ class Onnx:
         from pipeline.backends.pytorch import network
 
         net = network.load_saved(model).eval()
+        names = list(sample.inputs(2))
 
         class Logits(torch.nn.Module):
             def __init__(self) -> None:
                 super().__init__()
                 self.net = net
 
-            def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-                answers: torch.Tensor = self.net(input_ids=input_ids, attention_mask=attention_mask).logits
-                return answers
+            def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+                return network.forward(self.net, dict(zip(names, inputs, strict=True)))
 
         folder.mkdir()
-        ids, mask = sample.inputs(2)
         free = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
         with _quiet():
             torch.onnx.export(
                 Logits().eval(),
-                (torch.from_numpy(ids), torch.from_numpy(mask)),
+                tuple(torch.from_numpy(values) for values in sample.inputs(2).values()),
                 str(folder / "model.onnx"),
-                input_names=["input_ids", "attention_mask"],
+                input_names=names,
                 output_names=["logits"],
-                dynamic_shapes={"input_ids": free, "attention_mask": free},
+                dynamic_shapes={"inputs": tuple(free for _ in names)},
                 dynamo=True,
                 external_data=False,
                 verbose=False,
             )
-        return {}
+        return {"inputs": names}
 
     @staticmethod
     def load(folder: Path) -> Session:
@@ -69,9 +69,9 @@ class Session:
 
         self._session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Logits (float32, batch × labels)."""
-        (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
+    def run(self, inputs: Inputs) -> np.ndarray:
+        """Logits (float32)."""
+        (logits,) = self._session.run(["logits"], inputs)
         found: np.ndarray = logits
         return found
 

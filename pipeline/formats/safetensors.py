@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.features import Inputs
 from pipeline.formats.checks import Sample
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ class Network:
 
         self._network = network.load_saved(folder).eval()
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Logits (float32, batch × labels)."""
+    def run(self, inputs: Inputs) -> np.ndarray:
+        """Logits (float32)."""
         import torch
 
         from pipeline.backends.pytorch import network
 
         with torch.inference_mode():
-            answers: np.ndarray = network.run(self._network, ids, mask).numpy()
+            answers: np.ndarray = network.run(self._network, inputs).numpy()
         return answers

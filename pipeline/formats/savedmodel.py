@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.artifacts import Model
+from pipeline.features import Inputs
 from pipeline.formats.checks import Sample, check_tokenizer
 from pipeline.progress import say
+from pipeline.tasks import Decision
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class SavedModel:
-    """Signature ``serving_default``: ``input_ids`` and ``attention_mask`` (int64, batch × length, both of any size)
-    to ``logits`` (float32, batch × labels).
+    """Signature ``serving_default``: ``input_ids``, ``attention_mask`` and, for two texts, ``token_type_ids`` (int64, batch
+    × length, both of any size) to ``logits`` (float32, batch × outputs, or batch × length × outputs).
 
-    Where a graph can do what the tokenizer does, there is ``classify`` too: ``texts`` (string, batch) to ``label``
-    (string, batch) and ``probabilities`` (float32, batch × labels).
+    Where one text is answered once, and a graph can do what the tokenizer does, there is ``classify`` too: from ``texts``
+    (string, batch) to what :data:`ANSWERS` makes of the logits.
     """
 
     name: ClassVar[str] = "savedmodel"
@@ -32,17 +36,18 @@ class SavedModel:
         net = network.load_saved(Model(model))
         served = tf.Module()
         served.variables_of_keras = [variable.value for variable in net.model.variables]  # else they are left out
-        served.ids = _on_ids(net)
+        served.ids = network.served(net, sample.inputs(1), "int64")
         signatures = {"serving_default": served.ids}
-        tokenizer, why = strings.graph(model)
+        if sample.texts is None:
+            tokenizer, why = None, "it answers for each token" if sample.tokens else "it reads two texts at once"
+        else:
+            tokenizer, why = strings.graph(model)
         if tokenizer is None:
             say(f"savedmodel: takes token ids, not texts: {why}")
         else:
-            check_tokenizer(
-                "savedmodel", lambda texts: tokenizer(tf.constant(texts))["input_ids"].numpy().tolist(), sample
-            )
+            _check(tokenizer, sample)
             served.tokenizer = tokenizer
-            served.texts = signatures["classify"] = _on_texts(net, tokenizer)
+            served.texts = signatures["classify"] = _on_texts(net, tokenizer, _decision(model))
         tf.saved_model.save(served, str(folder), signatures=signatures)
         return {"signatures": sorted(signatures)}
 
@@ -60,34 +65,72 @@ class Graph:
         self._loaded = framework.tensorflow().saved_model.load(str(folder))  # keeps the variables alive
         self._run = self._loaded.signatures["serving_default"]
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Logits (float32, batch × labels)."""
+    def run(self, inputs: Inputs) -> np.ndarray:
+        """Logits (float32)."""
         import tensorflow as tf
 
-        inputs = {"input_ids": tf.constant(ids), "attention_mask": tf.constant(mask)}
-        answers: np.ndarray = self._run(**inputs)["logits"].numpy()
+        _, known = self._run.structured_input_signature
+        answers: np.ndarray = self._run(**{name: tf.constant(inputs[name]) for name in known})["logits"].numpy()
         return answers
 
 
-def _on_ids(net: Any) -> Any:
+def _check(tokenizer: Any, sample: Sample) -> None:
+    """The tokenizer in the graph must make of the texts the rows that were trained on."""
     import tensorflow as tf
 
-    inputs = [tf.TensorSpec([None, None], tf.int64, name) for name in ("input_ids", "attention_mask")]
-
-    def run(input_ids: Any, attention_mask: Any) -> dict[str, Any]:
-        return {"logits": net(tf.cast(input_ids, tf.int32), tf.cast(attention_mask, tf.int32))}
-
-    return tf.function(run, input_signature=inputs, autograph=False)
+    texts = sample.texts or []
+    ids = tokenizer(tf.constant(texts))["input_ids"].numpy().tolist()
+    check_tokenizer("savedmodel", texts, ids, sample.ids(), sample.features.pad)
 
 
-def _on_texts(net: Any, tokenizer: Any) -> Any:
+def _decision(model: Path) -> Decision:
+    """How answers are read off the logits of the model."""
+    file = model / "decision.json"
+    found: Decision = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
+def _on_texts(net: Any, tokenizer: Any, decision: Decision) -> Any:
     import tensorflow as tf
 
     names = [net.config["id2label"][str(number)] for number in range(len(net.config["id2label"]))]
+    answer = ANSWERS[net.config.get("problem_type") or "single_label_classification"]
+    return tf.function(
+        lambda texts: answer(net(tokenizer(texts)), names, decision),
+        input_signature=[tf.TensorSpec([None], tf.string, "texts")],
+        autograph=False,
+    )
 
-    def run(texts: Any) -> dict[str, Any]:
-        tokens = tokenizer(texts)
-        chances = tf.nn.softmax(net(tokens["input_ids"], tokens["attention_mask"]))
-        return {"label": tf.gather(names, tf.argmax(chances, -1)), "probabilities": chances}
 
-    return tf.function(run, input_signature=[tf.TensorSpec([None], tf.string, "texts")], autograph=False)
+def _label(logits: Any, names: list[str], decision: Decision) -> dict[str, Any]:
+    """``label`` (string, batch) and ``probabilities`` (float32, batch × labels, in the order of ``id2label``)."""
+    import tensorflow as tf
+
+    chances = tf.nn.softmax(logits)
+    answers = tf.argmax(chances, -1)
+    if "threshold" in decision:
+        place = names.index(decision["positive"])
+        answers = tf.where(chances[:, place] >= decision["threshold"], place, 1 - place)
+    return {"label": tf.gather(names, answers), "probabilities": chances}
+
+
+def _labels(logits: Any, names: list[str], decision: Decision) -> dict[str, Any]:
+    """``names`` (string, labels), ``answers`` (bool, batch × labels: which a text has) and ``probabilities`` (float32,
+    batch × labels)."""
+    import tensorflow as tf
+
+    chances = tf.nn.sigmoid(logits)
+    thresholds = [float(decision.get("thresholds", {}).get(name, 0.5)) for name in names]
+    return {"names": tf.constant(names), "answers": chances >= thresholds, "probabilities": chances}
+
+
+def _score(logits: Any, names: list[str], decision: Decision) -> dict[str, Any]:
+    """``score`` (float32, batch)."""
+    return {"score": logits[:, 0]}
+
+
+ANSWERS: Mapping[str, Callable[[Any, list[str], Decision], dict[str, Any]]] = {
+    "single_label_classification": _label,
+    "multi_label_classification": _labels,
+    "regression": _score,
+}

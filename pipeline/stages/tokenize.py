@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Corpus, Model, Tokens
+from pipeline.corpora import arrow
 from pipeline.errors import UserError
 from pipeline.progress import say, work
 from pipeline.tasks import Task
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 LIMITLESS = int(1e30)  # the model_max_length of a tokenizer that knows no limit
+OF_TARGET = ("label", "answered")  # columns that rows without a target have not
 BATCH = 2_000  # texts encoded at once
+LEAST_OF_PAIR = 8  # tokens for two texts, below which there is nothing to compare
 # Kinds of models whose first position is the one behind the padding's.
 COUNTING_FROM_PADDING = ("roberta", "camembert", "longformer", "data2vec-text")
 
@@ -32,13 +39,14 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
         UserError: the model cannot take texts of ``max_length``, or has no fast tokenizer.
     """
     tokenizer = load_tokenizer(base.path, _name(base))
-    _check_length(config.max_length, tokenizer, base)
+    _check_length(config.max_length, tokenizer, base, pair=config.task.segments)
     made = Tokens(out)
     tokenizer.model_max_length = config.max_length  # so that users who ask for truncation cut where training did
     tokenizer.save_pretrained(out / "tokenizer")
-    tokenizer.backend_tokenizer.no_padding()  # some checkpoints' tokenizers pad by themselves
     made.write("labels.json", corpus.read("labels.json"))
-    report = {split: _encode(config, tokenizer, corpus, split, made) for split in corpus.splits()}
+    types = config.task.segments and _knows_types(tokenizer, base)
+    encoder = Encoder(config.task, tokenizer.backend_tokenizer, config.max_length, types=types)
+    report = {split: _encode(encoder, tokenizer.unk_token_id, corpus, split, made) for split in corpus.splits()}
     pad = tokenizer.pad_token_id or 0
     made.write("tokens.json", {"max_length": config.max_length, "pad_id": pad, "splits": report})
     for split, facts in report.items():
@@ -46,6 +54,8 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
             say(
                 f"{split}: {facts['cut']:,} of {facts['rows']:,} texts are longer than {config.max_length} tokens and were cut"
             )
+        if facts["features"] > facts["rows"]:
+            say(f"{split}: {facts['rows']:,} examples make {facts['features']:,} rows for the network")
         if facts["unknown"] > 0.005:
             say(
                 f"{split}: the tokenizer does not know {facts['unknown']:.1%} of the tokens; is the model made for this language?"
@@ -77,43 +87,102 @@ def _name(base: Model) -> str:
     return name or "the base model"
 
 
-def _check_length(max_length: int, tokenizer: Any, base: Model) -> None:
+def _check_length(max_length: int, tokenizer: Any, base: Model, *, pair: bool) -> None:
     config = base.read("config.json")
     positions = config.get("max_position_embeddings") or tokenizer.model_max_length
     if any(kind in config["model_type"] for kind in COUNTING_FROM_PADDING):
         positions -= config.get("pad_token_id", 1) + 1
     most = int(min(positions, tokenizer.model_max_length))
-    least = tokenizer.num_special_tokens_to_add() + 1
+    least = tokenizer.num_special_tokens_to_add(pair=pair) + (LEAST_OF_PAIR if pair else 1)
     if not least <= max_length <= most:
         sizes = f"{least} to {most} tokens" if most < LIMITLESS else f"{least} tokens or more"
         raise UserError(f"max_length={max_length}: {_name(base)} takes texts of {sizes}")
 
 
-def _encode(config: Tokenization, tokenizer: Any, corpus: Corpus, split: str, made: Tokens) -> dict[str, Any]:
+def _knows_types(tokenizer: Any, base: Model) -> bool:
+    """Whether a model tells two parts of a row apart by token types."""
+    several: bool = base.read("config.json").get("type_vocab_size", 2) > 1
+    return several and "token_type_ids" in tokenizer.model_input_names
+
+
+class Encoder:
+    """Encodes examples for one model.
+
+    Args:
+        tokenizer: of ``tokenizers``.
+        types: whether the rows get ``token_type_ids``.
+    """
+
+    def __init__(self, task: Task, tokenizer: Any, max_length: int, *, types: bool) -> None:
+        self.task, self.tokenizer, self.max_length, self.types = task, tokenizer, max_length, types
+        tokenizer.no_padding()  # some checkpoints' tokenizers pad by themselves
+
+    def schema(self, *, labelled: bool) -> pa.Schema:
+        """The columns of the features."""
+        import pyarrow as pa
+
+        lists = {"input_ids": "list<int32>"} | ({"token_type_ids": "list<int8>"} if self.types else {})
+        others = {name: kind for name, kind in self.task.columns.items() if labelled or name not in OF_TARGET}
+        named = {**lists, "example": "int32", **others}
+        return pa.schema([(name, arrow.type_of(kind)) for name, kind in named.items()])
+
+    def encode(self, batch: pa.RecordBatch, first: int = 0) -> tuple[pa.RecordBatch, int]:
+        """The features of some examples, and how many of these lost their end.
+
+        Args:
+            first: the number of the first example.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        found = self.task.encode(self.tokenizer, batch, self.max_length)
+        schema = self.schema(labelled="label" in batch.schema.names)
+        offsets = pa.array(np.cumsum([0, *(len(e) for e in found.encodings)], dtype=np.int32))
+        columns = {
+            "input_ids": _lists(offsets, (e.ids for e in found.encodings), np.int32),
+            "example": np.asarray(found.examples, np.int32) + np.int32(first),
+            **found.columns,
+        }
+        if self.types and "token_type_ids" not in columns:
+            columns["token_type_ids"] = _lists(offsets, (e.type_ids for e in found.encodings), np.int8)
+        arrays = [_array(columns[column.name], column.type) for column in schema]
+        return pa.record_batch(arrays, schema=schema), found.cut
+
+
+def _lists(offsets: pa.Array, rows: Iterable[Iterable[int]], dtype: type) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    values: np.ndarray = np.fromiter((value for row in rows for value in row), dtype, count=offsets[-1].as_py())
+    return pa.ListArray.from_arrays(offsets, pa.array(values))
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
+
+
+def _encode(encoder: Encoder, unknown_id: int | None, corpus: Corpus, split: str, made: Tokens) -> dict[str, Any]:
     """Write one split; what was cut or unknown."""
     import numpy as np
     import pyarrow as pa
 
-    schema = pa.schema([("input_ids", pa.list_(pa.int32())), ("label", pa.int32())])
-    unknown_id = tokenizer.unk_token_id
     table = corpus.table(split)
-    rows = tokens = cut = unknown = longest = 0
-    sink = pa.ipc.new_stream(str(made.path / f"{split}.arrow"), schema)
+    rows = features = tokens = cut = unknown = longest = 0
+    sink = pa.ipc.new_stream(str(made.path / f"{split}.arrow"), encoder.schema(labelled=True))
     with sink as stream, work(f"tokenizing {split}", table.num_rows) as advance:
         for batch in table.to_batches(max_chunksize=BATCH):
-            texts = batch["text"].to_pylist()
-            encodings = config.task.encode(tokenizer.backend_tokenizer, texts, config.max_length)
-            offsets = np.cumsum([0, *(len(e) for e in encodings)], dtype=np.int32)
-            ids = np.fromiter((i for e in encodings for i in e.ids), np.int32, count=offsets[-1])
-            lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(ids))
-            stream.write_batch(pa.record_batch([lists, batch["label"]], schema=schema))
-            rows, tokens = rows + len(texts), tokens + len(ids)
-            cut += sum(1 for e in encodings if e.overflowing)
+            found, lost = encoder.encode(batch, rows)
+            stream.write_batch(found)
+            ids = found["input_ids"].values.to_numpy()
+            rows, features, tokens, cut = rows + len(batch), features + len(found), tokens + len(ids), cut + lost
             unknown += int((ids == unknown_id).sum()) if unknown_id is not None else 0
-            longest = max(longest, int(np.diff(offsets).max(initial=0)))
-            advance(len(texts))
+            longest = max(longest, int(np.diff(found["input_ids"].offsets.to_numpy()).max(initial=0)))
+            advance(len(batch))
     return {
         "rows": rows,
+        "features": features,
         "tokens": tokens,
         "longest": longest,
         "cut": cut,

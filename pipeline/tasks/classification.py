@@ -1,17 +1,23 @@
-"""One label for a text."""
+"""One label for a text, or for a pair of texts.
+
+Logits are examples × labels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.corpora.columns import Columns
+from pipeline.corpora.columns import column
+from pipeline.corpora.forms import Labelled
+from pipeline.features import Features
 from pipeline.fields import neutral, require
+from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, texts
 
 if TYPE_CHECKING:
     import numpy as np
-
+    import pyarrow as pa
 
 HEADLINE = ("accuracy", "f1", "matthews", "baseline_accuracy")  # what people look at first
 
@@ -20,46 +26,138 @@ HEADLINE = ("accuracy", "f1", "matthews", "baseline_accuracy")  # what people lo
 class Classification:
     """Learn the ``label`` of a ``text``."""
 
-    # What columns are called counts where they are read, as ``columns``, and for nothing that comes after.
+    # What columns are called counts where they are read, in ``form``, and for nothing that comes after.
     text: str = neutral("text")
     """the column of the text"""
     label: str = neutral("label")
     """the column of the label"""
+    positive: str = ""
+    """of two labels, the one to find: its F1 is told, and it is answered above the probability that is best for that"""
     head: ClassVar[str] = "classification"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "f1")
+    columns: ClassVar[Mapping[str, str]] = {"label": "int32"}
+    segments: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require(self.text != self.label, f"text and label are both the column {self.text!r}")
 
-    @property
-    def columns(self) -> Columns:
-        return Columns(self.text, self.label)
+    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        return texts.encode(tokenizer, examples, ("text",), max_length)
 
-    def encode(self, tokenizer: Any, texts: Sequence[str], max_length: int) -> Any:
-        tokenizer.enable_truncation(max_length)
-        return tokenizer.encode_batch_fast(list(texts))
+    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+        return monitor(logits, features.numbers("label"), labels, self.positive)
 
-    def decode(self, logits: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """``{"label": name, "probabilities": {name: share}}`` for each row of ``logits`` (examples × labels)."""
-        return [
-            {
-                "label": labels[int(row.argmax())],
-                "probabilities": {name: round(float(p), 6) for name, p in zip(labels, row, strict=True)},
-            }
-            for row in probabilities(logits)
-        ]
+    def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
+        return decide(logits, features.numbers("label"), labels, self.positive)
 
-    def monitor(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        """Cross-entropy in nats, accuracy, and the mean F1 of the labels that occur among targets or answers."""
-        import numpy as np
 
-        answers = logits.argmax(-1)
-        chances = probabilities(logits)[np.arange(len(targets)), targets]
-        return {
-            "loss": float(-np.log(np.maximum(chances, 1e-30)).mean()),
-            "accuracy": float((answers == targets).mean()),
-            "f1": _macro_f1(answers, targets),
-        }
+@dataclass(frozen=True)
+class PairClassification:
+    """Learn the ``label`` of two texts, ``first`` and ``second``."""
+
+    first: str = neutral("first")
+    """the column of the first text"""
+    second: str = neutral("second")
+    """the column of the second"""
+    label: str = neutral("label")
+    """the column of the label"""
+    positive: str = ""
+    """of two labels, the one to find: its F1 is told, and it is answered above the probability that is best for that"""
+    head: ClassVar[str] = "classification"
+    monitors: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "f1")
+    columns: ClassVar[Mapping[str, str]] = {"label": "int32"}
+    segments: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require(len({self.first, self.second, self.label}) == 3, "first, second and label must be three columns")
+
+    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        return texts.encode(tokenizer, examples, ("first", "second"), max_length)
+
+    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+        return monitor(logits, features.numbers("label"), labels, self.positive)
+
+    def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
+        return decide(logits, features.numbers("label"), labels, self.positive)
+
+
+def monitor(logits: np.ndarray, targets: np.ndarray, labels: list[str], positive: str = "") -> dict[str, float]:
+    """Cross-entropy in nats, accuracy, and F1: of ``positive`` with the threshold that is best for these examples, or the
+    mean of the labels that occur among targets or answers."""
+    import numpy as np
+
+    shares = probabilities(logits)
+    chances = shares[np.arange(len(targets)), targets]
+    answers = _answers(shares, labels, decide(logits, targets, labels, positive))
+    return {
+        "loss": float(-np.log(np.maximum(chances, 1e-30)).mean()),
+        "accuracy": _accuracy(answers, targets),
+        "f1": _f1(labels, positive)(answers, targets),
+    }
+
+
+def decide(logits: np.ndarray, targets: np.ndarray, labels: list[str], positive: str) -> Decision:
+    """The probability above which ``positive`` is answered, if one is named: that of the best F1."""
+    from pipeline.metrics import multilabel
+
+    if not positive:
+        return {}
+    place = _place(labels, positive)
+    require(len(labels) == 2, f"task.positive={positive}: there are {len(labels)} labels; it is for two")
+    return {"threshold": multilabel.threshold(probabilities(logits)[:, place], targets == place), "positive": positive}
+
+
+def decode(evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """``{"label": name, "probabilities": {name: share}}`` for each example."""
+    shares = probabilities(evidence.logits)
+    for row, answer in zip(shares.tolist(), _answers(shares, evidence.labels, evidence.decision).tolist(), strict=True):
+        chances = {name: round(share, 6) for name, share in zip(evidence.labels, row, strict=True)}
+        yield {"label": evidence.labels[answer], "probabilities": chances}
+
+
+def judge(evidence: Evidence) -> Scored:
+    """Accuracy, precision, recall and F1 (macro and weighted), Matthews' correlation; ``baseline_accuracy`` is that of
+    always answering the commonest label.  Where one of two labels is to be found, ``f1`` and the like are its own, and
+    ``baseline_f1`` is that of always answering it.
+
+    Details: per label, confusion matrix, and 95% bootstrap intervals.
+    """
+    import numpy as np
+
+    from pipeline.metrics import classification as metrics
+    from pipeline.metrics.intervals import bootstrap
+
+    labels, positive = evidence.labels, evidence.decision.get("positive", "")
+    answers, targets = (
+        _answers(probabilities(evidence.logits), labels, evidence.decision),
+        evidence.corpus["label"].to_numpy(),
+    )
+    found = metrics.scores(answers, targets)
+    details = metrics.details(answers, targets, labels)
+    found["baseline_accuracy"] = float(np.bincount(targets).max() / len(targets))
+    if positive:
+        found |= {name: value for name, value in details["labels"][positive].items() if name != "rows"}
+        found["baseline_f1"] = _f1(labels, positive)(np.full_like(targets, labels.index(positive)), targets)
+    first = sorted(HEADLINE, key=lambda name: name != "f1") if positive else HEADLINE
+    scores = {name: round(found[name], 6) for name in [*first, *(n for n in found if n not in HEADLINE)]}
+    details["intervals"] = {
+        name: [round(bound, 6) for bound in bootstrap(statistic, answers, targets)]
+        for name, statistic in (("accuracy", _accuracy), ("f1", _f1(labels, positive)))
+    }
+    return scores, details
+
+
+def form(task: Classification | PairClassification) -> Labelled:
+    """Rows with a text, or two, and its label."""
+    label = column("label", task.label, *texts.LABEL, target=True)
+    if isinstance(task, Classification):
+        return Labelled(((column("text", task.text, *texts.TEXT), label),), positive=task.positive)
+    first, second = column("first", task.first, *texts.FIRST), column("second", task.second, *texts.SECOND)
+    return Labelled(((first, second, label),), positive=task.positive)
+
+
+JUDGING = Judging(decode, judge)
+KIND = Kind(form, JUDGING)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -71,42 +169,38 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _macro_f1(answers: np.ndarray, targets: np.ndarray) -> float:
+def _answers(shares: np.ndarray, labels: list[str], decision: Decision) -> np.ndarray:
+    """The number of the label that is answered to each example."""
     import numpy as np
 
-    size = int(max(answers.max(), targets.max())) + 1
-    hits = np.bincount(targets[answers == targets], minlength=size)
-    either = np.bincount(targets, minlength=size) + np.bincount(answers, minlength=size)
-    return float((2 * hits[either > 0] / either[either > 0]).mean())
+    if "threshold" not in decision:
+        found: np.ndarray = shares.argmax(-1)
+        return found
+    place = _place(labels, decision["positive"])
+    return np.where(shares[:, place] >= decision["threshold"], place, 1 - place)
 
 
-def judge(logits: np.ndarray, targets: np.ndarray, labels: list[str]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Scores of single-label answers: accuracy, precision, recall and F1 (macro and weighted), Matthews'
-    correlation; ``baseline_accuracy`` is that of always answering the commonest label.
-
-    Args:
-        logits: examples × labels.
-        targets: the labels' numbers.
-
-    Returns:
-        Scores, and details: per label, confusion matrix, and 95% bootstrap intervals.
-    """
-    import numpy as np
-
-    from pipeline.metrics import classification as metrics
-    from pipeline.metrics.intervals import bootstrap
-
-    answers = np.asarray(logits).argmax(-1)
-    found = metrics.scores(answers, targets)
-    found["baseline_accuracy"] = float(np.bincount(targets).max() / len(targets))
-    scores = {name: round(found[name], 6) for name in [*HEADLINE, *(n for n in found if n not in HEADLINE)]}
-    details = metrics.details(answers, targets, labels)
-    details["intervals"] = {
-        name: [round(bound, 6) for bound in bootstrap(statistic, answers, targets)]
-        for name, statistic in (("accuracy", _accuracy), ("f1", _macro_f1))
-    }
-    return scores, details
+def _place(labels: list[str], positive: str) -> int:
+    require(positive in labels, f"task.positive={positive}: no such label; there are {', '.join(labels)}")
+    return labels.index(positive)
 
 
 def _accuracy(answers: np.ndarray, targets: np.ndarray) -> float:
     return float((answers == targets).mean())
+
+
+def _f1(labels: list[str], positive: str) -> Callable[[np.ndarray, np.ndarray], float]:
+    """F1 of one label, or the mean of that of all that occur."""
+    place = labels.index(positive) if positive in labels else None
+
+    def f1(answers: np.ndarray, targets: np.ndarray) -> float:
+        import numpy as np
+
+        size = int(max(answers.max(), targets.max())) + 1
+        hits = np.bincount(targets[answers == targets], minlength=size)
+        either = np.bincount(targets, minlength=size) + np.bincount(answers, minlength=size)
+        if place is not None:
+            return float(2 * hits[place] / either[place]) if place < size and either[place] else 0.0
+        return float((2 * hits[either > 0] / either[either > 0]).mean())
+
+    return f1

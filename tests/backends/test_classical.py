@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from pipeline.backends import Finetuning, Prediction, Training, classical
 from pipeline.backends.data import Data
 from pipeline.errors import UserError
 from pipeline.stages.fetch import Checkpoint, Fetching, fetch
+from pipeline.stages.tokenize import Tokenization, tokenize
+from pipeline.tasks import Task
 from pipeline.tasks.classification import Classification
 from tests.backends.conftest import Made, folder, prepare
 from tests.conftest import Cli, quick, read_json
@@ -26,20 +29,20 @@ BACKENDS = pytest.mark.parametrize("backend", ["pytorch", "tensorflow"])
 def scratch(kind: str, made: Made, place: Path) -> Made:
     """The same corpus and tokens, with a network of this kind to be trained from scratch."""
     base = fetch(Fetching(Checkpoint(str(made.base.path), architecture=kind)), folder(place / f"base-{kind}"))
-    return Made(base, made.corpus, made.tokens)
+    return Made(base, made.corpus, made.tokens, made.task)
 
 
-def settings(**changes: Any) -> Finetuning:
+def settings(task: Task, **changes: Any) -> Finetuning:
     quickly = {"epochs": 8, "batch_size": 16, "learning_rate": 5e-3, "precision": "fp32"}
-    return Finetuning(Classification(), Training(**{**quickly, **changes}))
+    return Finetuning(task, Training(**{**quickly, "metric": "loss", **changes}))
 
 
 def pupil(backend: str, made: Made, **changes: Any) -> tuple[Any, Data]:
     from pipeline.backends.pytorch.finetune import Pupil as Torch
     from pipeline.backends.tensorflow.finetune import Pupil as Keras
 
-    config = settings(**changes)
-    data = Data(config.training, made.tokens)
+    config = settings(made.task, **changes)
+    data = Data(config.training, made.tokens, made.task.head)
     return {"pytorch": Torch, "tensorflow": Keras}[backend](config, made.base, data), data
 
 
@@ -47,7 +50,7 @@ def trained(backend: str, made: Made, out: Path, **changes: Any) -> Model:
     from pipeline.backends import pytorch, tensorflow
 
     finetune = {"pytorch": pytorch, "tensorflow": tensorflow}[backend].finetune
-    return finetune(settings(**changes), folder(out), base=made.base, tokens=made.tokens)
+    return finetune(settings(made.task, **changes), folder(out), base=made.base, tokens=made.tokens)
 
 
 def predicted(backend: str, made: Made, model: Model, out: Path) -> dict[str, np.ndarray]:
@@ -58,22 +61,23 @@ def predicted(backend: str, made: Made, model: Model, out: Path) -> dict[str, np
     return {split: np.load(found.path / f"{split}.npy") for split in ("validation", "test")}
 
 
+def monitored(made: Made, logits: np.ndarray) -> dict[str, float]:
+    return made.task.monitor(logits, made.tokens.features("validation"), made.tokens.read("labels.json"))
+
+
 def answering(backend: str, model: Model) -> Any:
     """``run(ids, mask)``: the saved model's logits."""
-    if backend == "pytorch":
-        from pipeline.formats.safetensors import Network
-
-        return Network(model.path).run
     from pipeline.backends.tensorflow import network
+    from pipeline.formats.safetensors import Network
 
-    run = network.compiled(network.load_saved(model))
-    return lambda ids, mask: run(ids.astype(np.int32), mask.astype(np.int32)).numpy()
+    names = ("input_ids", "attention_mask")
+    run = Network(model.path).run if backend == "pytorch" else network.compiled(network.load_saved(model), names)
+    return lambda *values: run(dict(zip(names, values, strict=True)))
 
 
 def some_words(made: Made, *shape: int) -> np.ndarray:
     """Token ids of the training texts, at random: all others are zero to such a network."""
-    seen = {i for row in made.tokens.table("train")["input_ids"].to_pylist() for i in row}
-    return np.random.default_rng(list(shape)).choice(sorted(seen), shape)
+    return np.random.default_rng(list(shape)).choice(made.tokens.features("train").vocabulary().astype(np.int64), shape)
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +122,6 @@ def test_weights_that_are_not_used_do_not_count(tiny_model: Path) -> None:
 
 
 def test_texts_of_any_length_can_be_taken(made: Made, tmp_path: Path) -> None:
-    from pipeline.stages.tokenize import Tokenization, tokenize
-
     base = scratch("cnn", made, tmp_path).base  # the tokenizer of a model that takes 64 tokens
     tokens = tokenize(Tokenization(Classification(), 900), folder(tmp_path / "long"), base=base, corpus=made.corpus)
     assert tokens.read("tokens.json")["max_length"] == 900
@@ -185,8 +187,39 @@ def test_a_saved_model_answers_the_same_in_the_other_backend(
     )
     for split in mine:
         assert np.abs(mine[split] - others[split]).max() < 1e-5
-    trained_to, found = model.read("history.json")["validation"], made.tokens.table("validation")["label"].to_numpy()
-    assert Classification().monitor(mine["validation"], found) == pytest.approx(trained_to, abs=1e-5)
+    assert monitored(made, mine["validation"]) == pytest.approx(model.read("history.json")["validation"], abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pairs", "multilabel", "regression", "similarity"])
+@KINDS
+def test_every_task_with_one_answer_a_text_is_learned_alike(
+    name: str, kind: str, ready: Callable[..., Made], tmp_path: Path
+) -> None:
+    made = scratch(kind, ready(name), tmp_path)
+    encoded = tokenize(Tokenization(made.task, 64), folder(tmp_path / "tokens"), base=made.base, corpus=made.corpus)
+    made = made._replace(tokens=encoded)
+    assert encoded.features("train").types is None, "it knows no token types"
+    learners = [pupil(name, made, dropout=0.0) for name in ("pytorch", "tensorflow")]
+    data = learners[0][1]
+    for rows in data.groups(0):
+        batches = [data.batch(part) for part in rows]
+        ours, theirs = (learner.step(batches, 1e-3) for learner, _ in learners)
+        assert ours == pytest.approx(theirs, abs=1e-5)
+    ours, theirs = (learner.validate() for learner, _ in learners)
+    assert np.abs(ours - theirs).max() < 1e-5
+    assert np.abs(ours).max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tagging", "questions", "choice"])
+@BACKENDS
+def test_a_task_that_needs_more_than_one_answer_a_text_is_refused(
+    name: str, backend: str, ready: Callable[..., Made], tmp_path: Path
+) -> None:
+    made = scratch("cnn", ready(name), tmp_path)
+    with pytest.raises(UserError, match=f"mlp, cnn and lstm cannot do {made.task.head}; use base.architecture=trans"):
+        pupil(backend, made)
 
 
 @pytest.mark.slow
@@ -236,10 +269,7 @@ def test_words_that_no_training_text_has_stay_at_zero(
     from safetensors.numpy import load_file
 
     made = prepare(tiny_model, tmp_path, rows=8)
-    seen, validation = (
-        {i for row in made.tokens.table(split)["input_ids"].to_pylist() for i in row}
-        for split in ("train", "validation")
-    )
+    seen, validation = (set(made.tokens.features(split).vocabulary().tolist()) for split in ("train", "validation"))
     assert validation - seen
     ready = scratch(kind, made, tmp_path)
     model = trained(backend, ready, tmp_path / "model", epochs=3, l1=1e-4, l2=1e-4)
@@ -257,8 +287,7 @@ def test_bf16_trains_and_validates_in_full_precision(kind: str, backend: str, ma
     history = model.read("history.json")
     assert history["validation"]["accuracy"] > 0.9
     logits = predicted(backend, ready, model, tmp_path / "predictions")["validation"]
-    found = Classification().monitor(logits, made.tokens.table("validation")["label"].to_numpy())
-    assert found == pytest.approx(history["validation"], abs=1e-5)
+    assert monitored(made, logits) == pytest.approx(history["validation"], abs=1e-5)
 
 
 @pytest.mark.slow
@@ -273,7 +302,7 @@ def test_exports_pass_their_checks_for_any_batch_and_length(
     predicted("pytorch", ready, model, tmp_path / "predictions")
     wanted = Export(formats=("safetensors", "onnx", "savedmodel", *(("litert",) if kind != "lstm" else ())))
     bundle = export(
-        Packaging(wanted, chosen(wanted)), folder(tmp_path / "bundle"), model=model,
+        Packaging(wanted, ready.task, chosen(wanted)), folder(tmp_path / "bundle"), model=model,
         predictions=Predictions(tmp_path / "predictions"), tokens=ready.tokens, corpus=ready.corpus,
     )  # fmt: skip
     assert bundle.read("exports.json")["onnx"]["largest_difference"] < 1e-5
@@ -282,7 +311,7 @@ def test_exports_pass_their_checks_for_any_batch_and_length(
         exported = form.load(bundle.path / form.name)
         for shape in ((1, 1), (1, 2), (3, 70), (40, 7)):
             ids = some_words(ready, *shape)
-            found = exported.run(ids, np.ones_like(ids))
+            found = exported.run({"input_ids": ids, "attention_mask": np.ones_like(ids)})
             assert np.abs(found - run(ids, np.ones_like(ids))).max() < 1e-5, (form.name, shape)
 
 

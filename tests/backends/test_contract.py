@@ -7,7 +7,9 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +19,13 @@ from safetensors.numpy import load_file
 
 from pipeline import backends
 from pipeline.artifacts import Model
-from pipeline.backends import Finetuning, Training
-from pipeline.backends.batches import Ragged
+from pipeline.backends import Finetuning, Training, batches
 from pipeline.backends.data import Data
+from pipeline.backends.heads import HEADS
 from pipeline.backends.loop import Learner
 from pipeline.errors import UserError
 from pipeline.tasks.classification import Classification
-from tests.backends.conftest import Made, folder, prepare
+from tests.backends.conftest import TASKS, Made, folder, prepare
 from tests.conftest import ROOT, Cli, make_model, quick, read_json, surroundings
 
 pytestmark = pytest.mark.slow
@@ -43,7 +45,7 @@ def learners(made: Made, training: Training) -> tuple[Data, Learner, Learner]:
     from pipeline.backends.pytorch.finetune import Pupil as PyTorch
     from pipeline.backends.tensorflow.finetune import Pupil as TensorFlow
 
-    config, data = Finetuning(Classification(), training), Data(training, made.tokens)
+    config, data = Finetuning(made.task, training), Data(training, made.tokens, made.task.head)
     return data, PyTorch(config, made.base, data), TensorFlow(config, made.base, data)
 
 
@@ -99,8 +101,8 @@ def test_pytorch_answers_with_what_tensorflow_saved_as_tensorflow_did(compared: 
     from pipeline.formats.safetensors import Network
 
     made = prepare(compared.base.path, tmp_path)
-    split = Ragged(made.tokens, "validation")
-    answers = Network(compared.places[1]).run(*split.padded(np.arange(len(split)), made.tokens.pad_id))
+    split = made.tokens.features("validation")
+    answers = Network(compared.places[1]).run(split.inputs(np.arange(len(split))))
     assert np.abs(answers - compared.after).max() < 1e-4
     assert np.abs(compared.after - compared.answers[1]).max() > 0.1, "it must have been trained"
 
@@ -113,6 +115,160 @@ def test_every_tensor_of_the_checkpoint_is_used_or_known_to_be_spare(compared: C
     assert before.keys() - after.keys() <= {"pooler.dense.weight", "pooler.dense.bias"}
     for name in before.keys() & after.keys():
         assert np.array_equal(before[name], after[name]), name
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def headed(
+    request: pytest.FixtureRequest, ready: Callable[..., Made], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Made, Compared]:
+    """The same of a task, on the small BERT."""
+    made, place = ready(request.param), tmp_path_factory.mktemp(request.param)
+    metric = made.task.monitors[0]
+    data, ours, theirs = both = learners(made, dataclasses.replace(STILL, metric=metric))
+    answers = [learner.validate() for learner in both[1:]]
+    curves = [losses(data, learner, 20) for learner in both[1:]]
+    after = theirs.validate()
+    assert apart(made, ours.validate(), after) < 1e-4
+    ours.save(folder(place / "pytorch"))
+    theirs.save(folder(place / "tensorflow"))
+    return made, Compared(made.base, answers, curves, [place / "pytorch", place / "tensorflow"], after, place)
+
+
+def test_every_head_answers_alike_in_both_backends(headed: tuple[Made, Compared]) -> None:
+    made, compared = headed
+    features = made.tokens.features("validation")
+    rows = features.starts[-1] if HEADS[made.task.head].tokens else len(features)
+    assert compared.answers[0].shape == (rows, len(made.tokens.read("labels.json")))
+    assert np.abs(np.subtract(*compared.answers)).max() < 1e-5
+    assert compared.answers[0].std() > 1e-5
+
+
+def test_every_head_learns_alike_in_both_backends(headed: tuple[Made, Compared]) -> None:
+    _, compared = headed
+    assert np.abs(np.subtract(*compared.curves)).max() < 1e-3
+    assert len({round(loss, 4) for loss in compared.curves[0]}) > 10
+    assert np.abs(compared.after - compared.answers[0]).max() > 0.1, "it must have been trained"
+
+
+def test_every_head_is_saved_alike_and_answers_in_the_other_backend(headed: tuple[Made, Compared]) -> None:
+    made, compared = headed
+    first, second = (load_file(place / "model.safetensors") for place in compared.places)
+    assert {name: tensor.shape for name, tensor in first.items()} == {name: t.shape for name, t in second.items()}
+    first, second = (read_json(place / "config.json") for place in compared.places)
+    assert first == second
+    for backend, place in zip(("tensorflow", "pytorch"), compared.places, strict=True):
+        assert apart(made, saved(backend, place, made), compared.after) < 1e-4, backend
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("tagging", {"class_weights": "balanced", "label_smoothing": 0.2}),
+        ("choice", {"gradient_accumulation_steps": 2}),
+        ("multilabel", {"gradient_accumulation_steps": 2, "batch_size": 7}),
+    ],
+    ids=str,
+)
+def test_what_a_batch_weighs_is_the_same_for_every_head_in_both_backends(
+    name: str, settings: dict[str, Any], ready: Callable[..., Made]
+) -> None:
+    data, ours, theirs = learners(ready(name), dataclasses.replace(STILL, metric="loss", **settings))
+    curves = losses(data, ours, 10), losses(data, theirs, 10)
+    assert np.abs(np.subtract(*curves)).max() < 1e-3
+    assert np.ptp(curves[0]) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["similarity", "roles", "questions", "choice"])
+def test_heads_in_bf16_learn_nearly_alike_and_validate_in_full_precision(name: str, ready: Callable[..., Made]) -> None:
+    from pipeline.backends.tensorflow.finetune import Pupil
+
+    made, found = ready(name), []
+    for precision in ("fp32", "bf16"):
+        training = dataclasses.replace(STILL, metric="loss", precision=precision)
+        data = Data(training, made.tokens, made.task.head)
+        learner = Pupil(Finetuning(made.task, training), made.base, data)
+        found.append((learner.validate(), losses(data, learner, 5)))
+    assert np.abs(found[0][0] - found[1][0]).max() < 1e-6
+    assert 0 < np.abs(np.subtract(found[0][1], found[1][1])).max() < 0.05
+
+
+def apart(made: Made, one: np.ndarray, other: np.ndarray) -> float:
+    """How far answers are apart.  Where tokens or choices are compared with each other, nothing is learned of what all
+    have in common; Adam walks there as rounding errors have it."""
+    if made.task.head in ("questions", "choice"):
+        one, other = one - one.mean(0), other - other.mean(0)
+    return float(np.abs(one - other).max())
+
+
+def saved(backend: str, place: Path, made: Made) -> np.ndarray:
+    """What the saved model answers to the validation split."""
+    features = made.tokens.features("validation")
+    if backend == "pytorch":
+        from pipeline.backends.pytorch import network as networks
+
+        return networks.answers(networks.load_saved(place), features, 64)
+    from pipeline.backends.tensorflow import network
+
+    net = network.load_saved(Model(place))
+    run = network.compiled(net, features.inputs([0]))
+    return batches.answers(run, features, 64, len(net.config["id2label"]), tokens=net.head.tokens)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Small checkpoints by model type, each kind of dropout with a rate of its own."""
+    rates = {
+        "hidden_dropout_prob": 0.11, "dropout": 0.12, "classifier_dropout": 0.13, "classifier_dropout_prob": 0.14,
+        "qa_dropout": 0.15, "seq_classif_dropout": 0.16, "summary_last_dropout": 0.17,
+    }  # fmt: skip
+
+    @cache
+    def call(kind: str) -> Path:
+        return make_model(tmp_path_factory.mktemp("checkpoints") / kind, kind, **SIZES[kind], **rates)
+
+    return call
+
+
+@pytest.mark.parametrize("name", ["regression", "roles", "questions", "choice"])
+@pytest.mark.parametrize("kind", SIZES)
+def test_every_head_on_every_model_type_is_that_of_transformers(
+    name: str, kind: str, ready: Callable[..., Made], checkpoints: Callable[[str], Path]
+) -> None:
+    from pipeline.backends.pytorch import network as networks
+    from pipeline.backends.tensorflow import framework, network
+
+    made = ready(name, checkpoints(kind))
+    training, head = Training(metric="loss"), made.task.head
+    data = Data(training, made.tokens, head)
+    ours = networks.load(made.base, head, data.labels, training, data.seen).eval()
+    theirs = network.load(made.base, head, data, training, mixed=False)
+    assert theirs.head.architecture == type(ours).__name__
+    assert {n: t.shape for n, t in theirs.tensors().items()} == {
+        n: tuple(t.shape) for n, t in ours.state_dict().items()
+    }
+    inputs = made.tokens.features("validation").inputs(np.arange(8))
+    wanted = networks.run(ours, inputs).detach().numpy()
+    found = theirs(network.whole_numbers(data.renumbered(inputs))).numpy()
+    assert (
+        np.abs(found - wanted)[..., 0][inputs["attention_mask"].astype(bool) if wanted.ndim == 3 else ...].max() < 1e-5
+    )
+    body = f"{ours.base_model_prefix}."
+    rates = {m.p for n, m in ours.named_modules() if type(m).__name__ == "Dropout" and not n.startswith(body)}
+    layers, dropout = theirs.model.layers, framework.keras().layers.Dropout
+    after = layers[max(n for n, layer in enumerate(layers) if type(layer).__name__ == "TransformerEncoder") + 1 :]
+    assert {layer.rate for layer in after if isinstance(layer, dropout) and layer.rate} == rates - {0.0}
+
+
+def test_a_summary_that_looks_at_padding_is_refused_by_tensorflow(ready: Callable[..., Made], tmp_path: Path) -> None:
+    from pipeline.backends.tensorflow import network
+
+    model = make_model(tmp_path / "model", "electra", embedding_size=16, summary_type="last")
+    made = ready("choice", model)
+    training = Training()
+    with pytest.raises(
+        UserError, match="summary_type=last cannot be trained with TensorFlow for choices; use backend=pyt"
+    ):
+        network.load(made.base, "choice", Data(training, made.tokens, "choice"), training, mixed=False)
 
 
 class Uneven(NamedTuple):

@@ -13,13 +13,11 @@ import pytest
 from pipeline import backends, formats
 from pipeline.artifacts import Bundle, Model, Predictions
 from pipeline.backends import Finetuning, Prediction, Training
-from pipeline.backends.batches import Ragged
 from pipeline.errors import CheckFailed, UserError
 from pipeline.formats import Export
 from pipeline.formats.checks import Sample, check_labels, check_logits
 from pipeline.formats.onnx import Session
 from pipeline.stages.export import Packaging, export
-from pipeline.tasks.classification import Classification
 from tests.backends.conftest import Made, folder
 
 pytestmark = pytest.mark.slow
@@ -31,15 +29,15 @@ class Trained(NamedTuple):
 
 
 def train(made: Made, place: Path, backend: backends.Name = "pytorch", seed: int = 17) -> Trained:
-    training = Training(epochs=2, batch_size=16, learning_rate=3e-3, seed=seed)
-    config, at = Finetuning(Classification(), training), backends.load(backend)
+    training = Training(epochs=2, batch_size=16, learning_rate=3e-3, metric="loss", seed=seed)
+    config, at = Finetuning(made.task, training), backends.load(backend)
     model = at.finetune(config, folder(place / "model"), base=made.base, tokens=made.tokens)
     return Trained(model, at.predict(Prediction(), folder(place / "predictions"), model=model, tokens=made.tokens))
 
 
 def package(made: Made, trained: Trained, out: Path, settings: Export | None = None) -> Bundle:
     settings = settings or Export()
-    config = Packaging(settings, formats.chosen(settings))
+    config = Packaging(settings, made.task, formats.chosen(settings))
     return export(config, folder(out), **trained._asdict(), tokens=made.tokens, corpus=made.corpus)
 
 
@@ -54,17 +52,17 @@ def bundle(made: Made, trained: Trained, tmp_path_factory: pytest.TempPathFactor
 
 
 def answers(bundle: Path, made: Made, batches: list[int]) -> np.ndarray:
-    session, split = Session(bundle / "onnx"), Ragged(made.tokens, "test")
+    session, split = Session(bundle / "onnx"), made.tokens.features("test")
     at, found = 0, []
     for size in batches:
-        found.append(session.run(*split.padded(np.arange(at, at + size), 0)))
+        found.append(session.run(split.inputs(np.arange(at, at + size))))
         at += size
     return np.concatenate(found)
 
 
 def sample(made: Made, logits: np.ndarray) -> Sample:
     texts = made.corpus.table("validation")["text"].to_pylist()
-    return Sample(Ragged(made.tokens, "validation"), np.arange(32), 0, logits, texts)
+    return Sample(made.tokens.features("validation"), np.arange(32), logits, tokens=False, texts=texts)
 
 
 def test_onnx_answers_the_same_in_any_batch_size(bundle: Path, made: Made) -> None:
@@ -90,7 +88,7 @@ def test_what_the_checks_measured_is_written_down(bundle: Path) -> None:
 
 
 def test_an_export_that_answers_otherwise_is_refused(bundle: Path, made: Made) -> None:
-    truth = Session(bundle / "onnx").run(*Ragged(made.tokens, "validation").padded(np.arange(32), 0))
+    truth = Session(bundle / "onnx").run(made.tokens.features("validation").inputs(np.arange(32)))
     with pytest.raises(
         CheckFailed, match=r"onnx: does not answer as the model does: logits differ by .* the export was not kept"
     ):
@@ -117,7 +115,7 @@ def test_a_tokenizer_that_splits_otherwise_is_refused(
     text = (other / "tokenizer.json").read_text(encoding="utf-8")
     assert '"film"' in text
     (other / "tokenizer.json").write_text(text.replace('"film"', '"flim"'), encoding="utf-8")
-    with pytest.raises(CheckFailed, match="model: its tokenizer splits validation row"):
+    with pytest.raises(CheckFailed, match=r"model: its tokenizer splits text .* of the sample in another way"):
         package(made, Trained(Model(other), trained.predictions), tmp_path / "out")
 
 
@@ -129,7 +127,7 @@ def test_a_format_that_answers_as_another_model_fails_the_step(
     other = train(made, tmp_path / "other", seed=5)
     mixed = Trained(trained.model, other.predictions)
     chosen = formats.chosen(Export(formats=("safetensors", "onnx")))
-    config = Packaging(Export(), tuple(form for form in chosen if form.name == name))
+    config = Packaging(Export(), made.task, tuple(form for form in chosen if form.name == name))
     with pytest.raises(CheckFailed, match=f"{name}: does not answer as the model does"):
         export(config, folder(tmp_path / "out"), **mixed._asdict(), tokens=made.tokens, corpus=made.corpus)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from pipeline import backends
@@ -18,7 +19,7 @@ from pipeline.artifacts import Model
 from pipeline.backends import Backend, Finetuning, Prediction, Training
 from pipeline.errors import CheckFailed, UserError
 from pipeline.tasks.classification import Classification
-from tests.backends.conftest import Made, folder, prepare
+from tests.backends.conftest import TASKS, Made, folder, prepare
 from tests.conftest import ROOT, make_model, surroundings
 
 pytestmark = pytest.mark.slow
@@ -67,7 +68,7 @@ def test_another_seed_gives_other_weights(train: Train, whole: bytes, made: Made
     assert weights(train(made, tmp_path, seed=18)) != whole
 
 
-def kill(backend: Backend, made: Made, out: Path, at: int) -> None:
+def kill(backend: Backend, made: Made, out: Path, at: int, **settings: Any) -> None:
     """A training in a process of its own that is killed when it has saved its state so many times."""
     script = textwrap.dedent(f"""
         import os, signal
@@ -75,7 +76,7 @@ def kill(backend: Backend, made: Made, out: Path, at: int) -> None:
         from pipeline.artifacts import Model, Tokens
         from pipeline.backends import Finetuning, Training, checkpoint
         from {backend.__name__} import finetune
-        from pipeline.tasks.classification import Classification
+        from {type(made.task).__module__} import {type(made.task).__name__} as Task
 
         count, write = 0, checkpoint.write
         def counted(file, *rest):
@@ -85,7 +86,7 @@ def kill(backend: Backend, made: Made, out: Path, at: int) -> None:
             if count == {at}:
                 os.kill(os.getpid(), signal.SIGKILL)
         checkpoint.write = counted
-        config = Finetuning(Classification(), Training(checkpoint_seconds=0, **{QUICK!r}))
+        config = Finetuning(Task(), Training(checkpoint_seconds=0, **{QUICK | settings!r}))
         finetune(config, Path({str(folder(out))!r}),
                  base=Model(Path({str(made.base.path)!r})), tokens=Tokens(Path({str(made.tokens.path)!r})))
     """)
@@ -100,6 +101,43 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
     kill(backend, made, tmp_path / "killed", at)
     assert not (tmp_path / "killed" / "model.safetensors").exists()
     assert weights(train(made, tmp_path / "killed")) == whole
+
+
+def test_a_killed_training_decides_as_one_that_was_not(
+    backend: Backend, ready: Callable[..., Made], tmp_path: Path
+) -> None:
+    made, settings = (
+        ready("multilabel"),
+        {"learning_rate": 1e-9, "metric": "loss"},
+    )  # the first epoch is all but the best
+    config = Finetuning(made.task, Training(**{**QUICK, **settings}))
+    whole = backend.finetune(config, folder(tmp_path / "whole"), base=made.base, tokens=made.tokens)
+    steps = whole.read("history.json")["steps"]
+    kill(backend, made, tmp_path / "killed", steps - 1, **settings)
+    again = backend.finetune(config, tmp_path / "killed", base=made.base, tokens=made.tokens)
+    assert again.read("decision.json") == whole.read("decision.json")
+    assert weights(again) == weights(whole)
+
+
+def test_of_errors_the_smallest_is_kept(backend: Backend, ready: Callable[..., Made], tmp_path: Path) -> None:
+    made = ready("regression")
+    config = Finetuning(made.task, Training(**{**QUICK, "epochs": 5, "metric": "mae"}))
+    history = backend.finetune(config, folder(tmp_path / "model"), base=made.base, tokens=made.tokens).read(
+        "history.json"
+    )
+    errors = [epoch["mae"] for epoch in history["epochs"]]
+    assert history["kept_epoch"] == errors.index(min(errors)) + 1
+    assert errors[0] != min(errors)
+
+
+def test_a_label_without_rows_weighs_nothing(ready: Callable[..., Made]) -> None:
+    from pipeline.backends.data import class_weights
+
+    train = ready("classification").tokens.features("train")
+    found = class_weights(Training(class_weights="balanced"), train, 4, "classification")
+    rows = np.bincount(train.numbers("label"), minlength=4)
+    assert (found[rows == 0] == 0).all() and (rows == 0).any()
+    np.testing.assert_allclose((found * rows)[rows > 0], len(train) / (rows > 0).sum(), rtol=1e-5)
 
 
 def test_a_state_whose_best_weights_are_torn_is_a_fresh_start(
@@ -135,18 +173,30 @@ def test_a_torn_checkpoint_is_a_fresh_start(train: Train, whole: bytes, made: Ma
 def test_the_best_epoch_is_kept_and_its_numbers_are_those_of_the_saved_model(
     backend: Backend, train: Train, made: Made, tmp_path: Path
 ) -> None:
-    import numpy as np
-
     model = train(made, tmp_path / "model", epochs=6, learning_rate=2e-2)
     history = model.read("history.json")
     accuracies = [epoch["accuracy"] for epoch in history["epochs"]]
     assert history["kept_epoch"] == accuracies.index(max(accuracies)) + 1
     predictions = backend.predict(Prediction(), folder(tmp_path / "predictions"), model=model, tokens=made.tokens)
     logits = np.load(predictions.path / "validation.npy")
-    targets = made.corpus.table("validation")["label"].to_numpy()
-    found = Classification().monitor(logits, targets)
+    found = Classification().monitor(logits, made.tokens.features("validation"), made.tokens.read("labels.json"))
     assert found["accuracy"] == history["validation"]["accuracy"] == max(accuracies)
     assert found["loss"] == pytest.approx(history["validation"]["loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_saved_model_of_every_task_answers_as_it_was_validated(
+    name: str, backend: Backend, ready: Callable[..., Made], tmp_path: Path
+) -> None:
+    made = ready(name)
+    config = Finetuning(made.task, Training(**{**QUICK, "epochs": 10, "metric": "loss"}))
+    model = backend.finetune(config, folder(tmp_path / "model"), base=made.base, tokens=made.tokens)
+    predictions = backend.predict(Prediction(), folder(tmp_path / "predictions"), model=model, tokens=made.tokens)
+    logits = np.load(predictions.path / "validation.npy")
+    found = made.task.monitor(logits, made.tokens.features("validation"), made.tokens.read("labels.json"))
+    assert found == pytest.approx(model.read("history.json")["validation"], abs=1e-3)
+    losses = [point["loss"] for point in model.read("history.json")["loss"]]
+    assert min(losses) < 0.95 * losses[0]
 
 
 def test_patience_stops_a_training_that_gets_no_better(train: Train, made: Made, tmp_path: Path) -> None:
@@ -192,9 +242,7 @@ def test_words_that_no_training_text_has_keep_their_embeddings(train: Train, mad
     name = "bert.embeddings.word_embeddings.weight"
     before = load_file(made.base.path / "model.safetensors")[name.removeprefix("bert.")]
     after = load_file(train(made, tmp_path).path / "model.safetensors")[name]
-    used = {
-        i for split in ("train", "validation") for row in made.tokens.table(split)["input_ids"].to_pylist() for i in row
-    }
+    used = {i for split in ("train", "validation") for i in made.tokens.features(split).vocabulary().tolist()}
     same = {i for i in range(len(before)) if (before[i] == after[i]).all()}
     assert same
     assert not same & used - {0}

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 
 from pipeline import backends, formats
-from pipeline.backends.batches import Ragged
+from pipeline.backends.batches import unpadded
+from pipeline.backends.heads import HEADS
 from pipeline.errors import UserError
 from pipeline.formats import Export
-from tests.backends.conftest import Made, folder
+from pipeline.tasks import Evidence, classification, multilabel, regression
+from tests.backends.conftest import TASKS, Made, folder
 from tests.backends.test_export import Trained, package, train
 from tests.conftest import ROOT, Cli, quick, read_json, surroundings
 
@@ -39,16 +42,85 @@ def packaged(request: pytest.FixtureRequest, made: Made, tmp_path_factory: pytes
 
 @pytest.mark.slow
 def test_every_format_answers_every_test_row_as_the_model_did(packaged: Packaged) -> None:
-    split = Ragged(packaged.made.tokens, "test")
+    split = packaged.made.tokens.features("test")
     truth = np.load(packaged.trained.predictions.path / "test.npy")
     for form in formats.chosen(Export(formats=ALL)):
         runtime = form.load(packaged.path / ("model" if form.name == "safetensors" else form.name))
         for size in (1, 5, 32):
-            answers = runtime.run(*split.padded(np.arange(size), packaged.made.tokens.pad_id))
+            answers = runtime.run(split.inputs(np.arange(size)))
             assert answers.dtype == np.float32
             assert np.abs(answers - truth[:size]).max() < 1e-4, (form.name, size)
     report = read_json(packaged.path / "exports.json")
     assert {name for name, facts in report.items() if facts["rows"] == 32} == set(ALL)
+
+
+SIGNATURES = {"multilabel": ["classify", "serving_default"], "regression": ["classify", "serving_default"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "classification"])
+def test_every_format_answers_as_the_model_did_with_every_head(
+    name: str, ready: Callable[..., Made], tmp_path: Path, told: list[str]
+) -> None:
+    made = ready(name)
+    trained = train(made, tmp_path, "tensorflow")
+    path = package(made, trained, tmp_path / "bundle", Export(formats=ALL)).path
+    report = read_json(path / "exports.json")
+    assert {name for name, facts in report.items() if facts["largest_difference"] < 1e-4} == set(ALL)
+    assert report["savedmodel"]["signatures"] == SIGNATURES.get(name, ["serving_default"])
+    split, truth = made.tokens.features("test"), np.load(trained.predictions.path / "test.npy")
+    outputs = len(made.tokens.read("labels.json"))
+    for form in formats.chosen(Export(formats=ALL)):
+        runtime = form.load(path / ("model" if form.name == "safetensors" else form.name))
+        for rows in (np.arange(1), np.arange(5), np.arange(len(split))):
+            inputs = split.inputs(rows)
+            answers = runtime.run(inputs)
+            if HEADS[made.task.head].tokens:
+                assert answers.shape == (*inputs["input_ids"].shape, outputs)
+                answers, wanted = unpadded(answers, split.lengths[rows]), truth[split.of_tokens(rows)]
+            else:
+                assert answers.shape == (len(rows), outputs)
+                wanted = truth[rows]
+            assert answers.dtype == np.float32
+            assert np.abs(answers - wanted).max() < 1e-4, (form.name, rows)
+    if name in SIGNATURES:
+        check_texts(made, path, truth)
+    else:
+        why = "it answers for each token" if HEADS[made.task.head].tokens else "it reads two texts at once"
+        assert f"savedmodel: takes token ids, not texts: {why}" in told
+
+
+def check_texts(made: Made, bundle: Path, truth: np.ndarray) -> None:
+    """What the saved model answers to texts is what the task reads off the logits."""
+    import tensorflow as tf
+
+    task = {"multilabel": multilabel, "regression": regression}[made.task.head]
+    loaded, corpus = tf.saved_model.load(str(bundle / "savedmodel")), made.corpus.table("test")
+    found = loaded.signatures["classify"](texts=tf.constant(corpus["text"].to_pylist()))
+    decision, labels = read_json(bundle / "model" / "decision.json"), made.tokens.read("labels.json")
+    wanted = list(task.decode(Evidence(truth, made.tokens.features("test"), corpus, labels, made.task, decision)))
+    if made.task.head == "regression":
+        assert np.abs(found["score"].numpy() - [row["score"] for row in wanted]).max() < 1e-3
+        return
+    names = [name.decode() for name in found["names"].numpy()]
+    for row, answers, chances in zip(wanted, found["answers"].numpy(), found["probabilities"].numpy(), strict=True):
+        assert [name for name, answer in zip(names, answers, strict=True) if answer] == row["labels"]
+        assert dict(zip(names, chances.tolist(), strict=True)) == pytest.approx(row["probabilities"], abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "decision", [{}, {"threshold": 0.2, "positive": "spam"}, {"threshold": 0.9, "positive": "ham"}]
+)
+def test_a_saved_model_decides_on_labels_as_the_task_does(decision: dict[str, Any]) -> None:
+    from pipeline.formats import savedmodel
+
+    logits, names = np.random.default_rng(1).normal(0, 1, (50, 2)).astype(np.float32), ["ham", "spam"]
+    found = savedmodel.ANSWERS["single_label_classification"](logits, names, decision)["label"].numpy().tolist()
+    evidence = Evidence(logits, None, None, names, None, decision)  # type: ignore[arg-type]
+    wanted = [row["label"] for row in classification.decode(evidence)]
+    assert [label.decode() for label in found] == wanted
+    assert len(set(wanted)) == 2
 
 
 @pytest.mark.slow
@@ -121,7 +193,7 @@ def test_a_tokenizer_in_the_graph_that_splits_otherwise_fails_the_step(
     (other / "tokenizer.json").write_text(text.replace('"film"', '"flim"'), encoding="utf-8")
     graph = strings.graph
     monkeypatch.setattr(strings, "graph", lambda place: graph(other))
-    with pytest.raises(CheckFailed, match="savedmodel: its tokenizer splits validation row"):
+    with pytest.raises(CheckFailed, match=r"savedmodel: its tokenizer splits text .* of the sample in another way"):
         package(made, trained, folder(tmp_path / "out"), Export(formats=("safetensors", "savedmodel")))
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import Model, Tokens
 from pipeline.backends import VALIDATION_BATCH, Finetuning
 from pipeline.backends.checkpoint import Tensors, under
-from pipeline.backends.data import Batch, Data
+from pipeline.backends.data import Batch, Data, criterion
 from pipeline.backends.loop import train
-from pipeline.backends.pytorch import dropout, network, optimization
+from pipeline.backends.pytorch import dropout, losses, network, optimization
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:
     """Train ``base`` on ``tokens``, and keep the weights of the epoch that validates best."""
-    data = Data(config.training, tokens)
+    data = Data(config.training, tokens, config.task.head)
     return train(config, Pupil(config, base, data), data, out, base=base, tokens=tokens)
 
 
@@ -30,7 +30,8 @@ class Pupil:
 
         torch.manual_seed(config.training.seed)
         self.training, self.data = config.training, data
-        self.net = network.load(base, config.task.head, data.labels, config.training, data.seen)
+        self.head = config.task.head
+        self.net = network.load(base, self.head, data.labels, config.training, data.seen)
         self._whole = self.net.get_input_embeddings()
         self._shrink()
         self.device = network.device()
@@ -40,21 +41,20 @@ class Pupil:
         self.net.train()
         self.bf16 = optimization.bf16(self.training.precision, self.device)
         self.optimizer = optimization.optimizer(self.net, self.training)
-        self.class_weights = torch.from_numpy(data.class_weights).to(self.device)
+        self.criterion = criterion(config, torch.from_numpy(data.class_weights).to(self.device))
 
     def step(self, batches: list[Batch], rate: float) -> float:
         import torch
 
-        targets = [torch.from_numpy(batch.labels).to(self.device) for batch in batches]
-        whole = float(sum(self.class_weights[t].sum() for t in targets))
+        whole = sum(batch.weight for batch in batches) or 1.0
         total = 0.0
-        for batch, target in zip(batches, targets, strict=True):
+        for batch in batches:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                logits = network.run(self.net, batch.input_ids, batch.attention_mask)
-            smoothing = self.training.label_smoothing
-            loss = torch.nn.functional.cross_entropy(
-                logits.float(), target, self.class_weights, reduction="sum", label_smoothing=smoothing
+                logits = network.run(self.net, batch.inputs)
+            targets, mask = (
+                torch.from_numpy(array).to(self.device) for array in (batch.targets, batch.inputs["attention_mask"])
             )
+            loss = losses.LOSSES[self.head](logits.float(), targets, mask, self.criterion)
             (loss / whole).backward()
             total += float(loss.detach())
         optimization.penalize(self.net, self.training)
@@ -68,7 +68,7 @@ class Pupil:
 
     def validate(self) -> np.ndarray:
         data = self.data
-        return network.logits(self.net, data.validation, data.pad, VALIDATION_BATCH, renumber=data.vocabulary.renumber)
+        return network.answers(self.net, data.validation, VALIDATION_BATCH, renumber=data.renumbered)
 
     def weights(self) -> Tensors:
         return {name: tensor.detach().cpu().numpy() for name, tensor in self.net.state_dict().items()}

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model
-from pipeline.backends import Training, classical, heads
-from pipeline.backends.batches import Ragged, by_length
+from pipeline.backends import Training, batches, classical, heads
 from pipeline.backends.pytorch import classical as networks
 from pipeline.errors import UserError
+from pipeline.features import Features, Inputs
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-HEADS = {"classification": "AutoModelForSequenceClassification"}
+HEADS = {
+    "classification": "AutoModelForSequenceClassification",
+    "multilabel": "AutoModelForSequenceClassification",
+    "regression": "AutoModelForSequenceClassification",
+    "tagging": "AutoModelForTokenClassification",
+    "questions": "AutoModelForQuestionAnswering",
+    "choice": "AutoModelForMultipleChoice",
+}
+OF_TOKENS = ("ForTokenClassification", "ForQuestionAnswering")  # classes that answer for each token
 
 
 def load(base: Model, head: str, labels: Sequence[str], training: Training, seen: np.ndarray) -> Any:
@@ -33,7 +41,8 @@ def load(base: Model, head: str, labels: Sequence[str], training: Training, seen
 
     config = base.read("config.json")
     if classical.described(config):
-        config |= heads.settings(base, labels, training)
+        classical.check(head)
+        config |= heads.settings(base, head, labels, training)
         return networks.new(config, classical.weights(config, training.seed, seen))
     try:
         network, report = getattr(transformers, HEADS[head]).from_pretrained(
@@ -42,7 +51,7 @@ def load(base: Model, head: str, labels: Sequence[str], training: Training, seen
             trust_remote_code=False,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
-            **heads.settings(base, labels, training),
+            **heads.settings(base, head, labels, training),
         )
     except ValueError as error:
         if "Unrecognized" not in str(error) and "trust_remote_code" not in str(error):
@@ -55,9 +64,14 @@ def load(base: Model, head: str, labels: Sequence[str], training: Training, seen
         if name.startswith(f"{network.base_model_prefix}."):
             shapes = f"is of shape {tuple(found)}, but by config.json of {tuple(wanted)}"
             raise UserError(f"base.model: {name} {shapes}; get it again")
-    if not heads.fits(base, labels):
+    if not heads.fits(base, head, labels):
         new |= {name for name in network.state_dict() if not name.startswith(f"{network.base_model_prefix}.")}
     _refresh(network, new, training.seed)
+    if head == "regression" and not any(heads.ends(name, tensor.shape) for name, tensor in network.named_parameters()):
+        raise UserError(
+            f"base.model: the head of a {config['model_type']} model has no bias, which numbers need; choose a BERT, "
+            "RoBERTa, DeBERTa or the like"
+        )
     return network
 
 
@@ -93,41 +107,49 @@ def device() -> torch.device:
     return found
 
 
-def logits(
+def answers(
     network: Any,
-    split: Ragged,
-    pad: int,
+    features: Features,
     batch_size: int,
     *,
     advance: Callable[[int], object] = lambda rows: None,
-    renumber: Callable[[np.ndarray], np.ndarray] = lambda ids: ids,
+    renumber: Callable[[Inputs], Inputs] = lambda inputs: inputs,
 ) -> np.ndarray:
-    """What ``network`` answers to a split (float32, examples × labels), in the split's own order.
+    """What ``network`` answers, as :func:`pipeline.backends.batches.answers` has it.
 
     Args:
-        renumber: applied to the token ids, for a network with a vocabulary of its own.
+        renumber: applied to the inputs, for a network with a vocabulary of its own.
     """
-    import numpy as np
     import torch
 
-    answers = np.zeros((len(split), network.config.num_labels), np.float32)
     training = network.training
     network.eval()
     with torch.inference_mode():
-        for batch in by_length(split.lengths, batch_size):
-            ids, mask = split.padded(batch, pad)
-            answers[batch] = run(network, renumber(ids), mask).float().cpu().numpy()
-            advance(len(batch))
+        found = batches.answers(
+            lambda inputs: run(network, renumber(inputs)).float().cpu().numpy(),
+            features, batch_size, network.config.num_labels,
+            tokens=type(network).__name__.endswith(OF_TOKENS), advance=advance,
+        )  # fmt: skip
     network.train(training)
-    return answers
+    return found
 
 
-def run(network: Any, ids: np.ndarray, mask: np.ndarray) -> torch.Tensor:
-    """Logits (batch × labels) for ``input_ids`` and ``attention_mask`` (int64, batch × length)."""
+def run(network: Any, inputs: Inputs) -> torch.Tensor:
+    """Logits (batch × outputs, or batch × length × outputs) for ``input_ids`` and the like (int64, batch × length)."""
     import torch
 
     where = next(network.parameters()).device
-    answers: torch.Tensor = network(
-        input_ids=torch.from_numpy(ids).to(where), attention_mask=torch.from_numpy(mask).to(where)
-    ).logits
-    return answers
+    return forward(network, {name: torch.from_numpy(values).to(where) for name, values in inputs.items()})
+
+
+def forward(network: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """The same of tensors.  A network for multiple choice is given one choice at a time, and says how well it fits."""
+    import torch
+
+    if type(network).__name__.endswith("ForMultipleChoice"):
+        inputs = {name: values[:, None] for name, values in inputs.items()}
+    found = network(**inputs)
+    if "start_logits" in found:
+        return torch.stack([found.start_logits, found.end_logits], -1)
+    logits: torch.Tensor = found.logits
+    return logits

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pipeline.artifacts import Model, Predictions, Tokens
 from pipeline.backends import Prediction
-from pipeline.backends.batches import Ragged
 from pipeline.backends.pytorch import network
 from pipeline.progress import work
 
@@ -20,8 +19,7 @@ def predict(config: Prediction, out: Path, *, model: Model, tokens: Tokens) -> P
     made = Predictions(out)
     for split in tokens.splits():
         if split != "train":
-            rows = Ragged(tokens, split)
-            with work(f"predicting {split}", len(rows)) as advance:
-                answers = network.logits(net, rows, tokens.pad_id, config.batch_size, advance=advance)
-            np.save(out / f"{split}.npy", answers)
+            features = tokens.features(split)
+            with work(f"predicting {split}", len(features)) as advance:
+                np.save(out / f"{split}.npy", network.answers(net, features, config.batch_size, advance=advance))
     return made

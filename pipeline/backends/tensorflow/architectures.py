@@ -40,6 +40,8 @@ DEFAULTS = {
     "attention_probs_dropout_prob": 0.1, "classifier_dropout": None, "classifier_dropout_prob": 0.1,
     "embedding_size": 128, "position_embedding_type": "absolute", "is_decoder": False, "inner_group_num": 1,
     "num_hidden_groups": 1, "pad_token_id": 1, "activation": "gelu", "dropout": 0.1, "attention_dropout": 0.1, "seq_classif_dropout": 0.2,
+    "qa_dropout": 0.1, "summary_type": "first", "summary_use_proj": True, "summary_activation": "gelu",
+    "summary_first_dropout": 0.0, "summary_last_dropout": 0.1,
 }  # fmt: skip
 
 OF_ALBERT = {"hidden_act": "gelu_new", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -47,8 +49,9 @@ OF_ALBERT = {"hidden_act": "gelu_new", "hidden_dropout_prob": 0.0, "attention_pr
 
 @dataclass
 class Encoder:
-    """A backbone, with names in checkpoints for its layers; ``first`` gives the rows at which tables begin there, and
-    ``fixed`` the tensors there that have no layer here, for they are always the same."""
+    """A backbone, with names in checkpoints for its layers, the pooler's among them though not every head uses it;
+    ``first`` gives the rows at which tables begin there, and ``fixed`` the tensors there that have no layer here, for
+    they are always the same."""
 
     backbone: Any
     layers: dict[str, Any]
@@ -58,9 +61,7 @@ class Encoder:
 
 def bert(config: Config, vocabulary: int, dtype: Any) -> Encoder:
     """BERT (Devlin et al. 2019)."""
-    encoder = _bert_like(config, vocabulary, dtype, first_position=0)
-    encoder.layers["pooler.dense"] = encoder.backbone.pooled_dense
-    return encoder
+    return _bert_like(config, vocabulary, dtype, first_position=0)
 
 
 def roberta(config: Config, vocabulary: int, dtype: Any) -> Encoder:
@@ -73,7 +74,7 @@ def _bert_like(config: Config, vocabulary: int, dtype: Any, first_position: int)
         vocabulary_size=vocabulary, num_segments=config["type_vocab_size"], dtype=dtype,
         **_sizes(config, first_position),
     )  # fmt: skip
-    layers = _embeddings(backbone)
+    layers = {**_embeddings(backbone), "pooler.dense": backbone.pooled_dense}
     for number, block in enumerate(backbone.transformer_layers):
         _set_up(block, config)
         layers |= _named(f"encoder.layer.{number}", BERT, block)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model, Tokens
 from pipeline.backends import VALIDATION_BATCH, Finetuning
+from pipeline.backends.batches import answers
 from pipeline.backends.checkpoint import Tensors, under
-from pipeline.backends.data import Batch, Data
+from pipeline.backends.data import Batch, Data, criterion
 from pipeline.backends.loop import train
 from pipeline.backends.tensorflow import framework, layers, network, weights
+from pipeline.backends.tensorflow.losses import LOSSES
 from pipeline.backends.tensorflow.optimization import Optimizer
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:
     """Train ``base`` on ``tokens``, and keep the weights of the epoch that validates best."""
-    data = Data(config.training, tokens)
+    data = Data(config.training, tokens, config.task.head)
     return train(config, Pupil(config, base, data), data, out, base=base, tokens=tokens)
 
 
@@ -31,7 +33,9 @@ class Pupil:
         training = self.training = config.training
         self.data = data
         self.bf16 = training.precision == "bf16" or (training.precision == "auto" and framework.multiplies_bf16_fast())
+        self.loss = LOSSES[config.task.head]
         self.net = network.load(base, config.task.head, data, training, mixed=self.bf16)
+        self.criterion = criterion(config, data.class_weights)
         self.noise = layers.Noise(training.seed)
         layers.use(self.net.model, self.noise)
         self.optimizer = Optimizer(training, self.net.ports)
@@ -42,11 +46,11 @@ class Pupil:
         import numpy as np
         import tensorflow as tf
 
-        whole = np.float32(sum(self.data.class_weights[batch.labels].sum() for batch in batches))
+        whole = np.float32(sum(batch.weight for batch in batches) or 1.0)
         total, gradients = 0.0, None
         for batch in batches:
-            inputs = (batch.input_ids, batch.attention_mask, batch.labels)
-            loss, found = self._gradients(*(array.astype(np.int32) for array in inputs), whole)
+            targets = batch.targets.astype(self.loss.dtype)
+            loss, found = self._gradients(network.whole_numbers(batch.inputs), targets, whole)
             total += float(loss)
             gradients = found if gradients is None else [tf.add(*pair) for pair in zip(gradients, found, strict=True)]
         self._apply(gradients, tf.constant(rate, tf.float32))
@@ -54,9 +58,9 @@ class Pupil:
 
     def validate(self) -> np.ndarray:
         data = self.data
-        return network.logits(
-            self._answer, data.validation, data.pad, VALIDATION_BATCH, len(data.labels),
-            renumber=data.vocabulary.renumber,
+        return answers(
+            lambda inputs: self._answer(data.renumbered(inputs)), data.validation, VALIDATION_BATCH, len(data.labels),
+            tokens=self.net.head.tokens,
         )  # fmt: skip
 
     def weights(self) -> Tensors:
@@ -87,35 +91,20 @@ class Pupil:
         """The graphs of a step, traced once for every batch size and length."""
         import tensorflow as tf
 
-        numbers, number = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
-        labels = tf.TensorSpec([None], tf.int32)
-        self._gradients = tf.function(
-            self._differentiate, input_signature=[numbers, numbers, labels, number], autograph=False
-        )
+        names = list(self.data.train.inputs([0]))
+        targets = tf.TensorSpec([None] * self.loss.rank, self.loss.dtype)
+        signature = [network.signature(names), targets, tf.TensorSpec([], tf.float32)]
+        self._gradients = tf.function(self._differentiate, input_signature=signature, autograph=False)
         self._apply = tf.function(self.optimizer.apply, autograph=False)
         with self.net.in_full_precision():
-            self._answer = network.compiled(self.net)
+            self._answer = network.compiled(self.net, names)
 
-    def _differentiate(self, ids: Any, mask: Any, labels: Any, whole: Any) -> Any:
+    def _differentiate(self, inputs: Any, targets: Any, whole: Any) -> Any:
         """The sum of the losses over ``whole``, and its gradients."""
         import tensorflow as tf
 
         self.noise.begin()
         with tf.GradientTape() as tape:
-            logits = self.net(ids, mask, training=True)
-            loss = cross_entropy(logits, labels, self.data.class_weights, self.training.label_smoothing) / whole
+            logits = self.net(inputs, training=True)
+            loss = self.loss.compute(logits, targets, inputs["attention_mask"], self.criterion) / whole
         return loss, [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self._variables)]
-
-
-def cross_entropy(logits: Any, labels: Any, class_weights: np.ndarray, smoothing: float) -> Any:
-    """The sum over rows of weighted cross-entropy, a share ``smoothing`` of each target spread over all labels; as
-    ``torch.nn.functional.cross_entropy`` has it."""
-    import tensorflow as tf
-
-    chances = tf.nn.log_softmax(logits)
-    each = tf.gather(class_weights, labels)
-    right = -tf.reduce_sum(each * tf.gather(chances, labels, batch_dims=1))
-    if not smoothing:
-        return right
-    spread = -tf.reduce_sum(chances * class_weights) / len(class_weights)
-    return (1 - smoothing) * right + smoothing * spread

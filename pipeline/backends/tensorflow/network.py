@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model
 from pipeline.backends import Training, classical, heads
-from pipeline.backends.batches import Ragged, by_length
 from pipeline.backends.data import Data
 from pipeline.backends.tensorflow import architectures, framework, weights
 from pipeline.backends.tensorflow import classical as networks
 from pipeline.backends.tensorflow.heads import Head, of_saved, of_task
 from pipeline.backends.tensorflow.ports import Port, ports
 from pipeline.errors import UserError
+from pipeline.features import Inputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,18 +45,24 @@ class Network:
         self.model = keras.Model(encoder.backbone.input, logits)
         self._first = {self.prefix + name + ".weight": row for name, row in encoder.first.items()}
         named = {**{self.prefix + name: layer for name, layer in encoder.layers.items()}, **layers}
-        self.ports: list[Port] = [port for name, layer in named.items() for port in ports(name, layer)]
+        used = {id(layer) for layer in self.model._flatten_layers()}  # a pooler is not, by every head
+        self.ports: list[Port] = [
+            port for name, layer in named.items() if id(layer) in used for port in ports(name, layer)
+        ]
         self._fixed = {self.prefix + name: tensor for name, tensor in encoder.fixed.items()}
         self._around: dict[str, np.ndarray] = {}  # tensors of which the network has only a part
 
-    def __call__(self, ids: Any, mask: Any, training: bool = False) -> Any:
-        """Logits (float32, batch × labels) for ``input_ids`` and ``attention_mask`` (int32, batch × length)."""
+    def __call__(self, inputs: Mapping[str, Any], training: bool = False) -> Any:
+        """Logits (float32, batch × outputs, or batch × length × outputs) for ``input_ids``, ``attention_mask`` and, for two
+        texts, ``token_type_ids`` (int32, batch × length)."""
         import tensorflow as tf
 
-        inputs = {"token_ids": ids, "padding_mask": mask}
+        given = {"token_ids": inputs["input_ids"], "padding_mask": inputs["attention_mask"]}
         if "segment_ids" in self.model.input:
-            inputs["segment_ids"] = tf.zeros_like(ids)
-        return tf.cast(self.model(inputs, training=training), tf.float32)
+            types = inputs.get("token_type_ids")
+            given["segment_ids"] = tf.zeros_like(given["token_ids"]) if types is None else types
+        given = {name: tf.convert_to_tensor(values) for name, values in given.items()}
+        return tf.cast(self.model(given, training=training), tf.float32)
 
     def load(self, tensors: Mapping[str, np.ndarray], new: Callable[[str, tuple[int, ...]], np.ndarray]) -> None:
         """Take the weights of a checkpoint; what it lacks, or has in another shape, is made by ``new``.
@@ -142,14 +148,17 @@ def load(base: Model, head: str, data: Data, training: Training, mixed: bool) ->
     Raises:
         UserError: there is no such network here, or the checkpoint is not one of it.
     """
-    config = {**base.read("config.json"), **heads.settings(base, data.labels, training)}
+    config = base.read("config.json")
+    if classical.described(config):
+        classical.check(head)
+    config = {**config, **heads.settings(base, head, data.labels, training)}
     data.vocabulary.check(config["vocab_size"])
     made = Network(config, of_task(head, config["model_type"]), data.vocabulary.ids, mixed)
     if classical.described(config):
         tensors = classical.weights(config, training.seed, data.seen)
     else:
         tensors = weights.read(base.path, made.prefix)
-    if not heads.fits(base, data.labels):
+    if not heads.fits(base, head, data.labels):
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(made.prefix)}
     scale = config.get("initializer_range", heads.SCALE)
     made.load(tensors, lambda name, shape: heads.fresh(name, shape, scale, training.seed))
@@ -168,37 +177,42 @@ def load_saved(model: Model) -> Network:
     return made
 
 
-def logits(
-    run: Callable[[Any, Any], Any],
-    split: Ragged,
-    pad: int,
-    batch_size: int,
-    labels: int,
-    *,
-    advance: Callable[[int], object] = lambda rows: None,
-    renumber: Callable[[np.ndarray], np.ndarray] = lambda ids: ids,
-) -> np.ndarray:
-    """What ``run`` answers to a split (float32, examples × labels), in the split's own order.
-
-    Args:
-        renumber: applied to the token ids, for a network with a vocabulary of its own.
-    """
-    import numpy as np
-
-    answers = np.zeros((len(split), labels), np.float32)
-    for batch in by_length(split.lengths, batch_size):
-        ids, mask = split.padded(batch, pad)
-        answers[batch] = run(renumber(ids).astype(np.int32), mask.astype(np.int32)).numpy()
-        advance(len(batch))
-    return answers
+def whole_numbers(inputs: Inputs) -> dict[str, np.ndarray]:
+    """Inputs as a network here takes them."""
+    return {name: values.astype("int32") for name, values in inputs.items()}
 
 
-def compiled(network: Network) -> Any:
-    """``network`` as a graph, traced now, once for any batch size and length: the function of ``input_ids`` and
-    ``attention_mask`` (int32, batch × length) that gives logits (float32, batch × labels)."""
+def signature(names: Iterable[str], dtype: str = "int32") -> dict[str, Any]:
+    """What inputs of these names are like (batch × length, both of any size)."""
     import tensorflow as tf
 
-    numbers = tf.TensorSpec([None, None], tf.int32)
-    run = tf.function(lambda ids, mask: network(ids, mask), input_signature=[numbers, numbers], autograph=False)
-    run.get_concrete_function()
+    return {name: tf.TensorSpec([None, None], dtype, name) for name in names}
+
+
+def compiled(network: Network, names: Iterable[str]) -> Callable[[Inputs], np.ndarray]:
+    """``network`` as a graph for inputs of these names, traced now, once for any batch size and length: what gives the
+    logits for them."""
+    import tensorflow as tf
+
+    graph = tf.function(lambda inputs: network(inputs), input_signature=[signature(names)], autograph=False)
+    graph.get_concrete_function()
+
+    def run(inputs: Inputs) -> np.ndarray:
+        found: np.ndarray = graph(whole_numbers(inputs)).numpy()
+        return found
+
     return run
+
+
+def served(network: Network, names: Iterable[str], dtype: str) -> Any:
+    """``network`` as a graph that takes those of these inputs that it knows (``dtype``), by their names, and gives
+    ``logits``."""
+    import tensorflow as tf
+
+    known = [name for name in names if name != "token_type_ids" or "segment_ids" in network.model.input]
+
+    def run(*values: Any) -> dict[str, Any]:
+        inputs = {name: tf.cast(value, tf.int32) for name, value in zip(known, values, strict=True)}
+        return {"logits": network(inputs)}
+
+    return tf.function(run, input_signature=list(signature(known, dtype).values()), autograph=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.artifacts import Model, Predictions, Tokens
 from pipeline.backends import Prediction
-from pipeline.backends.batches import Ragged
+from pipeline.backends.batches import answers
 from pipeline.backends.tensorflow import network
 from pipeline.progress import work
 
@@ -15,13 +15,12 @@ def predict(config: Prediction, out: Path, *, model: Model, tokens: Tokens) -> P
     """Run the saved model over the validation and test splits, in full precision."""
     import numpy as np
 
-    run = network.compiled(network.load_saved(model))
-    labels = len(model.read("labels.json"))
-    made = Predictions(out)
-    for split in tokens.splits():
-        if split != "train":
-            rows = Ragged(tokens, split)
-            with work(f"predicting {split}", len(rows)) as advance:
-                answers = network.logits(run, rows, tokens.pad_id, config.batch_size, labels, advance=advance)
-            np.save(out / f"{split}.npy", answers)
+    net, made = network.load_saved(model), Predictions(out)
+    outputs, splits = len(net.config["id2label"]), [split for split in tokens.splits() if split != "train"]
+    run = network.compiled(net, tokens.features(splits[0]).inputs([0]))
+    for split in splits:
+        features = tokens.features(split)
+        with work(f"predicting {split}", len(features)) as advance:
+            found = answers(run, features, config.batch_size, outputs, tokens=net.head.tokens, advance=advance)
+        np.save(out / f"{split}.npy", found)
     return made

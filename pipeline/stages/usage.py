@@ -1,0 +1,159 @@
+"""What a card says of each kind of task: the Hub's name of it, what it is for, and how to use a model of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MODEL = "PATH OR ID OF THIS MODEL"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """``tag`` is the Hub's name of the task; ``title`` and ``purpose`` hold ``{labels}``; ``limit`` is what to beware of;
+    ``snippet`` is Python, with ``{labels}`` and ``{model}``."""
+
+    tag: str
+    title: str
+    purpose: str
+    limit: str
+    snippet: str
+
+
+PIPELINE = """from transformers import pipeline
+
+{call}"""
+AUTO = """import torch
+from transformers import {kind}, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{{model}}")
+model = {kind}.from_pretrained("{{model}}").eval()
+{body}"""
+
+
+def _pipeline(*lines: str) -> str:
+    return PIPELINE.format(call="\n".join(lines))
+
+
+def _auto(kind: str, *lines: str) -> str:
+    return AUTO.format(kind=kind, body="\n".join(lines))
+
+
+CLASSIFIER = (
+    "It answers one of its labels to any text, also to one of another kind or in another language than it learned from."
+)
+NUMBERS = "It answers a number to any text; numbers beyond those that it learned from mean little."
+
+USAGES = {
+    ("classification", False): Usage(
+        "text-classification", "Text classifier: {labels}", "to tell {labels} apart", CLASSIFIER,
+        _pipeline('classify = pipeline("text-classification", model="{model}")', 'print(classify("…", truncation=True))'),
+    ),
+    ("classification", True): Usage(
+        "text-classification", "Classifier of pairs of texts: {labels}", "to tell of two texts whether they are {labels}",
+        CLASSIFIER,
+        _pipeline(
+            'classify = pipeline("text-classification", model="{model}")',
+            'print(classify({{"text": "…", "text_pair": "…"}}, truncation=True))',
+        ),
+    ),
+    ("multilabel", False): Usage(
+        "text-classification", "Text classifier, several labels at once: {labels}",
+        "to find which of {labels} a text has", "It knows no labels but these, and gives a text that has others some of them or none.",
+        _pipeline(
+            "import json\n", 'classify = pipeline("text-classification", model="{model}", function_to_apply="sigmoid")',
+            'thresholds = json.load(open("PATH OF decision.json"))["thresholds"]',
+            'found = classify("…", top_k=None, truncation=True)',
+            'print([each for each in found if each["score"] >= thresholds[each["label"]]])',
+        ),
+    ),
+    ("regression", False): Usage(
+        "text-classification", "A number for a text", "to give texts a number", NUMBERS,
+        _pipeline(
+            'rate = pipeline("text-classification", model="{model}", function_to_apply="none")',
+            'print(rate("…", truncation=True)[0]["score"])',
+        ),
+    ),
+    ("regression", True): Usage(
+        "text-classification", "A number for a pair of texts", "to give pairs of texts a number", NUMBERS,
+        _pipeline(
+            'compare = pipeline("text-classification", model="{model}", function_to_apply="none")',
+            'print(compare({{"text": "…", "text_pair": "…"}}, truncation=True)["score"])',
+        ),
+    ),
+    ("tagging", False): Usage(
+        "token-classification", "Tagger: {labels}", "to mark {labels} in texts",
+        "It looks for what it learned in any text, also in one of another kind or in another language than it learned from.",
+        _pipeline(
+            'tag = pipeline("token-classification", model="{model}", aggregation_strategy="first")', 'print(tag("…"))'
+        ),
+    ),
+    ("tagging", True): Usage(
+        "token-classification", "Semantic roles: {labels}", "to find {labels} of a predicate",
+        "It finds arguments for whatever word it is told is the predicate.",
+        _auto(
+            "AutoModelForTokenClassification", 'text, predicate = "The cook gave the guests soup.", "gave"',
+            'inputs = tokenizer(text, predicate, return_tensors="pt", return_offsets_mapping=True)',
+            'offsets = inputs.pop("offset_mapping")[0].tolist()', "begin = text.index(predicate)",
+            "inside = [part == 0 and begin <= at[0] < begin + len(predicate) for part, at in zip(inputs.sequence_ids(), offsets)]",
+            'if "token_type_ids" in inputs:', '    inputs["token_type_ids"][0, torch.tensor(inside)] = 1',
+            "tags = model(**inputs).logits[0].argmax(-1).tolist()",
+            "print([(text[b:e], model.config.id2label[t]) for t, (b, e), p in zip(tags, offsets, inputs.sequence_ids()) if p == 0])",
+        ),
+    ),
+    ("questions", True): Usage(
+        "question-answering", "Extractive question answering", "to find the answer to a question in a passage",
+        "It quotes the passage, and is made to find something in it; it knows nothing that is not there.",
+        _auto(
+            "AutoModelForQuestionAnswering", 'question, context = "…", "…"',
+            'inputs = tokenizer(question, context, return_tensors="pt", truncation="only_second", return_offsets_mapping=True)',
+            'offsets = inputs.pop("offset_mapping")[0].tolist()', "found = model(**inputs)",
+            "first, last = found.start_logits[0].argmax(), found.end_logits[0].argmax()",
+            "print(context[offsets[first][0] : offsets[last][1]])",
+        ),
+    ),
+    ("choice", True): Usage(
+        "multiple-choice", "Multiple choice", "to choose the answer that fits best",
+        "It chooses one of the answers that it is given, though none may be right.",
+        _auto(
+            "AutoModelForMultipleChoice", 'question, choices = "…", ["…", "…"]',
+            'inputs = tokenizer([question] * len(choices), choices, return_tensors="pt", padding=True, truncation=True)',
+            "logits = model(**{{name: values[None] for name, values in inputs.items()}}).logits[0]",
+            "print(choices[logits.argmax()])",
+        ),
+    ),
+}  # fmt: skip
+
+
+def snippet(usage: Usage, labels: Sequence[str]) -> str:
+    """The Python that uses a model."""
+    return usage.snippet.format(labels=list(labels), model=MODEL)
+
+
+def network(config: Mapping[str, Any]) -> str:
+    """What a network that is trained from scratch is."""
+    return {
+        "text-mlp": f"The mean of word embeddings through a hidden layer of {config.get('hidden_size')}",
+        "text-cnn": f"A convolutional network over word embeddings, {config.get('filters')} filters of each width",
+        "text-lstm": f"An LSTM of {config.get('hidden_size')} over word embeddings, read in both directions",
+    }[config["model_type"]]
+
+
+def usage_from_scratch(labels: Sequence[str], max_length: int, head: str, onnx: bool) -> Iterator[str]:
+    """How to use such a network, if it was exported to ONNX."""
+    yield "## How to use\n"
+    yield "transformers knows no such network, so its `pipeline` cannot load it."
+    if not onnx:
+        yield "For an example of its use, make it again with `onnx` among `export.formats`.\n"
+        return
+    yield "`onnx/model.onnx` and `tokenizer.json` are all that it takes.\n"
+    yield "```python\nimport onnxruntime\nfrom tokenizers import Tokenizer\n"
+    yield 'tokenizer = Tokenizer.from_file("PATH OF tokenizer.json")'
+    yield f"tokenizer.no_padding()\ntokenizer.enable_truncation({max_length})"
+    yield 'session = onnxruntime.InferenceSession("PATH OF model.onnx")'
+    yield 'text = tokenizer.encode("…")'
+    yield 'inputs = {"input_ids": [text.ids], "attention_mask": [text.attention_mask]}'
+    yield '(logits,) = session.run(["logits"], inputs)'
+    answer = f"{list(labels)!r}[logits[0].argmax()]" if head == "classification" else "logits[0]"
+    yield f"print({answer})\n```\n"
