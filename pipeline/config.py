@@ -79,6 +79,12 @@ def written(value: Any) -> str:
 
 
 def _field_texts(kind: type) -> dict[str, str]:
+    """Of all fields, those of a dataclass that ``kind`` adds to included."""
+    above = [base for base in reversed(kind.__mro__) if dataclasses.is_dataclass(base)]
+    return {name: text for base in above for name, text in _own_texts(base).items()}
+
+
+def _own_texts(kind: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
     body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
     texts = {}

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,8 @@ def quick(reviews: Path, model: Path, *more: str) -> list[str]:
         f"corpus.source={reviews}", f"base.model={model}", "training.epochs=2", "training.batch_size=16",
         "training.learning_rate=3e-3", "max_length=64", *more,
     ]  # fmt: skip
+
+
+def form_of(task: Any) -> Any:
+    """How a task reads the rows of a source."""
+    return import_module(type(task).__module__).KIND.form(task)

@@ -144,7 +144,7 @@ def test_a_neighbour_named_like_a_library_does_not_hide_it(trouble: Recipe) -> N
 def test_a_setting_where_the_recipe_should_be_says_so(toy: Recipe) -> None:
     refused(
         toy.cli("run", "corpus.source=my.csv"),
-        "RECIPE is missing before corpus.source=my.csv; the recipes are: sentiment",
+        "RECIPE is missing before corpus.source=my.csv; the recipes are: ",
     )
 
 

@@ -1,0 +1,25 @@
+"""Named entities: which persons, places and organisations does a text name?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.backends import Training
+from pipeline.chain import Settings, finetuned
+from pipeline.corpora.source import Source
+from pipeline.step import Step
+from pipeline.tasks.tagging import KIND, Tagging
+
+ENTITIES = Path(__file__).parent / "data" / "entities"
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    corpus: Source = Source(str(ENTITIES))
+    task: Tagging = Tagging()
+    training: Training = Training(epochs=5, batch_size=16, learning_rate=2e-4, metric="f1")
+
+
+def plan(config: Config) -> Step:
+    return finetuned(config, KIND)

@@ -1,0 +1,27 @@
+"""Ratings: how many stars does a review give?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.backends import Training
+from pipeline.chain import Settings, finetuned
+from pipeline.corpora.source import Source
+from pipeline.stages.fetch import Checkpoint
+from pipeline.step import Step
+from pipeline.tasks.regression import KIND, Regression
+
+RATINGS = Path(__file__).parent / "data" / "ratings"
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    base: Checkpoint = Checkpoint("sentence-transformers/all-MiniLM-L6-v2", pooling="auto")
+    corpus: Source = Source(str(RATINGS))
+    task: Regression = Regression()
+    training: Training = Training(epochs=8, batch_size=32, learning_rate=1e-4, metric="pearson")
+
+
+def plan(config: Config) -> Step:
+    return finetuned(config, KIND)
