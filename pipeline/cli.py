@@ -101,6 +101,17 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
+    command = _with_settings(adding.add_parser("predict", help="answer new texts with a recipe's latest model"))
+    command.add_argument(
+        "--text", action="append", default=[], metavar="TEXT", help="a text; again for each of several"
+    )
+    command.add_argument(
+        "--file", dest="source", type=Path, metavar="FILE", help="rows to answer: .csv, .jsonl, .txt …"
+    )
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the answers there, as JSON, one a line")
+    command.add_argument("--format", metavar="FORMAT", default="safetensors", help="which export to run, such as onnx")
+    command.set_defaults(command=_predict)
+
     command = adding.add_parser("why", help="print all that a step's result depends on, and what has changed")
     command.add_argument("recipe", metavar="RECIPE")
     command.add_argument("step", metavar="STEP")
@@ -113,6 +124,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--dry-run", action="store_true", help="only say what would go")
     command.set_defaults(command=lambda o: commands.clean(o.keep, o.size, dry_run=o.dry_run))
     return parser
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from pipeline.prediction import predict  # it knows the stages, which no other command has to load
+
+    predict(
+        options.recipe, options.settings, options.file,
+        texts=options.text, file=options.source, out=options.out, format=options.format,
+    )  # fmt: skip
 
 
 def _with_settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -1,19 +1,24 @@
-"""Small files that are either the old or the new, whenever the power goes."""
+"""Files that are either the old or the new, whenever the power goes."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
-def write(file: Path, text: str, *, flush: bool = False) -> None:
-    """Replace ``file`` in one go; with ``flush``, only once the disk has it."""
+@contextmanager
+def replacing(file: Path, *, flush: bool = False) -> Iterator[TextIO]:
+    """What is written inside takes the place of ``file`` at the end, if it comes to that; with ``flush``, only once the
+    disk has it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+            yield stream
             stream.flush()
             if flush:
                 os.fsync(stream.fileno())
@@ -22,3 +27,9 @@ def write(file: Path, text: str, *, flush: bool = False) -> None:
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
         raise
+
+
+def write(file: Path, text: str, *, flush: bool = False) -> None:
+    """Replace ``file`` in one go."""
+    with replacing(file, flush=flush) as stream:
+        stream.write(text)

@@ -67,8 +67,12 @@ def test_the_recipe_of_the_documents_runs(cli: Cli, home: Path, tmp_path: Path) 
     assert (home / "results" / "shout" / "text.txt").read_text(encoding="utf-8") == "NEVER THE SAME WORK TWICE!!!"
 
 
+RECIPES = sorted(file.stem for file in (ROOT / "recipes").glob("*.py") if file.stem != "__init__")
+
+
 def test_every_setting_that_the_documents_name_exists(cli: Cli) -> None:
-    known = set(re.findall(r"^\W*([\w.]+)=", cli("show", "sentiment").stdout, re.MULTILINE))
+    shown = "".join(cli("show", recipe).stdout for recipe in RECIPES)
+    known = set(re.findall(r"^\W*([\w.]+)=", shown, re.MULTILINE))
     pages = ("README.md", "docs/architecture.md", "docs/backends.md")
     texts = " ".join((ROOT / name).read_text(encoding="utf-8") for name in pages)
     groups = {path.partition(".")[0] for path in known if "." in path}
@@ -82,10 +86,10 @@ def test_every_make_target_that_the_readme_names_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_every_setting_says_what_it_is_for(cli: Cli) -> None:
-    shown = re.sub(
-        r"\n {45}", "  ", cli("show", "sentiment").stdout
-    )  # behind a long setting it stands on the next line
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_setting_says_what_it_is_for(cli: Cli, recipe: str) -> None:
+    shown = re.sub(r"\n {45}", "  ", cli("show", recipe).stdout)  # behind a long setting it stands on the next line
+    assert shown
     for line in shown.splitlines():
         assert re.search(r"=\S*  +\w", line), line
 

@@ -52,6 +52,12 @@ def test_changes_remake_what_they_touch_and_going_back_finds_everything(
     assert run() == []
     edit(checkout / "pipeline/metrics/classification.py", "zero_division=0.0", "zero_division=1.0")
     assert run() in (["evaluate"], ["evaluate", "card"])  # the card only if a number came out otherwise
+    edit(checkout / "pipeline/tasks/classification.py", "round(share, 6)", "round(share, 5)")  # of decode
+    assert run() == ["evaluate", "card"]
+    edit(checkout / "pipeline/tasks/classification.py", "found[name], 6)", "found[name], 4)")  # of judge
+    assert run() == ["evaluate", "card"]
+    edit(checkout / "pipeline/tasks/multilabel.py", "1 / (1 +", "2 / (2 +")
+    assert run() == []
     edit(checkout / "pipeline/backends/pytorch/predict.py", "in full precision.", "in full precision, once.")
     edit(checkout / "pipeline/backends/pytorch/predict.py", 'f"predicting {split}"', 'f"running {split}"')
     assert run() == ["predict"]

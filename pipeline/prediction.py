@@ -1,0 +1,67 @@
+"""``python -m pipeline predict``: a recipe's latest model answers new texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import durable, formats, inference, recipes
+from pipeline.commands import home
+from pipeline.config import override
+from pipeline.console import Console
+from pipeline.corpora.forms import Form
+from pipeline.errors import UserError, nearest
+from pipeline.progress import listener, work
+from pipeline.stages.collect import Collection
+from pipeline.stages.evaluate import Evaluation
+from pipeline.step import Step
+from pipeline.tasks import Judging, Task
+
+
+def predict(
+    recipe: str,
+    assignments: Sequence[str],
+    settings: Path | None,
+    *,
+    texts: Sequence[str],
+    file: Path | None,
+    out: Path | None,
+    format: str,
+) -> None:
+    """Print the answers as JSON, one a line; or write them to a file, which is there when it is whole."""
+    if bool(texts) == bool(file) or (out and texts):
+        raise UserError('predict: give either --text "…", or --file FILE, which may have --out FILE beside it')
+    if format not in formats.CLASSES:
+        raise UserError(f"--format {format}: no such format; {nearest(format, formats.CLASSES)}")
+    task, form, judging, encoding = _asked(recipe, assignments, settings)
+    rows = [inference.typed(form, texts)] if file is None else inference.read(form, file, encoding)
+    model = inference.Model(_results(recipe), task, form, judging, format)
+    if out is None:
+        for answer in model.answers(rows):
+            print(json.dumps(answer, ensure_ascii=False))
+        return
+    listener.set(Console(0))
+    with durable.replacing(out) as stream, work("predicting", 0) as advance:
+        for answer in model.answers(rows, advance):
+            stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    print(f"{out}: written")
+
+
+def _asked(recipe: str, assignments: Sequence[str], file: Path | None) -> tuple[Task, Form, Judging, str]:
+    """What a recipe's model is asked, how it reads rows, how its answers are read, and in which encoding files are."""
+    module = recipes.load(recipe)
+    target: Step = module.plan(override(module.Config(), assignments, file))
+    sources = [step.config for step in target.walk() if isinstance(step.config, Collection)]
+    found = [step.config for step in target.walk() if isinstance(step.config, Evaluation)]
+    if not found or not sources:
+        raise UserError(f"{recipe}: has no steps collect and evaluate, which say how rows and answers are read")
+    return found[0].task, sources[0].form, found[0].judging, sources[0].source.encoding
+
+
+def _results(recipe: str) -> Path:
+    """Where the results of a recipe's latest run are."""
+    folder = home() / "results" / recipes.title(recipe)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no results yet; make them with: make finetune RECIPE={recipe}")
+    return folder
