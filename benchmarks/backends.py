@@ -14,12 +14,11 @@ import argparse
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+import sides
 import trainer
 
 SIDES = ("tensorflow", "pytorch", "keras_hub", "keras_hub_bf16")
@@ -36,7 +35,7 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
         for turn in range(options.repeat):
             for side in SIDES if turn % 2 == 0 else reversed(SIDES):
-                found[side].append(trainer.measure(side, place, options, __file__))
+                found[side].append(sides.measure(side, Path(place)))
                 print(side, found[side][-1], flush=True)
     for side in SIDES[1:]:
         ratios = [b["steps"] / a["steps"] for a, b in zip(found["tensorflow"], found[side], strict=True)]

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 
 from pipeline.artifacts import Corpus
-from pipeline.corpora.columns import Columns
-from pipeline.stages.collect import Collection, Source, collect
+from pipeline.corpora.source import Source
+from pipeline.stages.collect import Collection, collect
 from pipeline.stages.fetch import Checkpoint, Fetching, fetch
 from pipeline.stages.tokenize import Tokenization, tokenize
-from pipeline.tasks.classification import Classification
+from pipeline.tasks.classification import Classification, form
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def gather(place: Path, rows: int) -> Corpus:
             writer.writerows(
                 (f"{text} {i}", label) for i in range(count) for text, label in [reviews[i % len(reviews)]]
             )
-    return collect(Collection(Source(str(place / "data")), Columns("text", "label")), folder(place / "corpus"))
+    return collect(Collection(Source(str(place / "data")), form(Classification())), folder(place / "corpus"))
 
 
 def encode(folder: Path, texts: list[str]) -> None:

@@ -14,14 +14,13 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+import sides
+
 BATCH_SIZE, RATE, LENGTH = 32, 1e-4, 128
-SAME = ("epochs", "seed", "precision")  # options of every side
 
 
 def main() -> None:
@@ -34,7 +33,7 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {"ours": [], "trainer": []}
         for turn in range(options.repeat):
             for side in ("ours", "trainer") if turn % 2 == 0 else ("trainer", "ours"):
-                found[side].append(measure(side, place, options))
+                found[side].append(sides.measure(side, Path(place)))
                 print(side, found[side][-1], flush=True)
     for what in ("steps", "whole"):
         ratios = [b[what] / a[what] for a, b in zip(found["ours"], found["trainer"], strict=True)]
@@ -56,28 +55,18 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(side: str, place: str, options: argparse.Namespace, script: str = __file__) -> dict[str, float]:
-    """What ``script`` prints in a process of its own for one side."""
-    same = [f"--{name}={value}" for name in SAME if (value := getattr(options, name, None)) is not None]
-    command = [sys.executable, script, f"--side={side}", f"--place={place}", *same]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def prepare(options: argparse.Namespace, place: Path) -> None:
-    from pipeline.corpora.columns import Columns
-    from pipeline.stages.collect import Collection, Source, collect
+    from pipeline.corpora.source import Source
+    from pipeline.stages.collect import Collection, collect
     from pipeline.stages.fetch import Checkpoint, Fetching, fetch
     from pipeline.stages.tokenize import Tokenization, tokenize
-    from pipeline.tasks.classification import Classification
+    from pipeline.tasks.classification import Classification, form
 
     for name in ("base", "corpus", "tokens"):
         (place / name).mkdir()
     base = fetch(Fetching(Checkpoint()), place / "base")
     source = Source(options.data, limit=options.limit)
-    corpus = collect(Collection(source, Columns("text", "label")), place / "corpus")
+    corpus = collect(Collection(source, form(Classification())), place / "corpus")
     tokenize(Tokenization(Classification(), LENGTH), place / "tokens", base=base, corpus=corpus)
 
 
@@ -105,7 +94,6 @@ def ours(options: argparse.Namespace) -> dict[str, float]:
 
 def trainer(options: argparse.Namespace) -> dict[str, float]:
     import datasets
-    import torch
     import transformers
     import transformers.models.bert.modeling_bert
 
@@ -116,18 +104,16 @@ def trainer(options: argparse.Namespace) -> dict[str, float]:
         for name in ("train", "validation", "test")
     }
     labels = json.loads((place / "tokens" / "labels.json").read_text(encoding="utf-8"))
-    clock = step_clock()
+    clock = sides.step_clock()
     with tempfile.TemporaryDirectory() as out:
         begun = time.perf_counter()
         transformers.set_seed(options.seed)
         model = transformers.AutoModelForSequenceClassification.from_pretrained(place / "base", num_labels=len(labels))
         tokenizer = transformers.AutoTokenizer.from_pretrained(place / "base")
-        settings = transformers.TrainingArguments(
-            out, num_train_epochs=options.epochs, per_device_train_batch_size=BATCH_SIZE, per_device_eval_batch_size=64,
-            learning_rate=RATE, warmup_steps=0.1, weight_decay=0.01, bf16=options.precision == "bf16", use_cpu=not torch.cuda.is_available(), seed=options.seed,
-            train_sampling_strategy="group_by_length", optim="adamw_torch_fused", eval_strategy="epoch",
-            save_strategy="epoch", save_only_model=True, load_best_model_at_end=True,
-            metric_for_best_model="accuracy", report_to="none", disable_tqdm=True, logging_strategy="no",
+        settings = sides.at_its_best(
+            out, "accuracy", num_train_epochs=options.epochs, per_device_train_batch_size=BATCH_SIZE,
+            learning_rate=RATE, warmup_steps=0.1, weight_decay=0.01, bf16=options.precision == "bf16",
+            seed=options.seed,
         )  # fmt: skip
         stock = transformers.Trainer(
             model, settings, train_dataset=splits["train"], eval_dataset=splits["validation"], callbacks=[clock],
@@ -139,22 +125,6 @@ def trainer(options: argparse.Namespace) -> dict[str, float]:
         whole = time.perf_counter() - begun
         found = stock.predict(splits["test"])
     return result(clock.seconds, whole, found.predictions.argmax(-1), found.label_ids)
-
-
-def step_clock():
-    """A callback that adds up the time of training steps, batches included."""
-    import transformers
-
-    class Clock(transformers.TrainerCallback):
-        seconds = 0.0
-
-        def on_epoch_begin(self, *_, **__):
-            self.begun = time.perf_counter()
-
-        def on_epoch_end(self, *_, **__):
-            self.seconds += time.perf_counter() - self.begun
-
-    return Clock()
 
 
 def result(steps: float, whole: float, answers, targets) -> dict[str, float]:
