@@ -58,8 +58,17 @@ def test_the_table_of_backends_is_that_of_the_code() -> None:
     assert made.stdout in (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
 
 
-def test_the_recipe_of_the_documents_runs(cli: Cli, home: Path, tmp_path: Path) -> None:
-    (recipe,) = [block for block in blocks("docs/recipes.md", "python") if "def plan" in block]
+def test_the_recipe_of_the_documents_for_letters_is_one(cli: Cli, reviews: Path, tmp_path: Path) -> None:
+    (recipe,) = [block for block in blocks("docs/recipes.md", "python") if "class Config(Settings)" in block]
+    file = tmp_path / "letters.py"
+    file.write_text(recipe, encoding="utf-8")
+    done = cli("plan", str(file), f"corpus.source={reviews}")
+    assert done.returncode == 0, done.stderr
+    assert "collect" in done.stdout and "to be made: new" in done.stdout
+
+
+def test_the_recipe_of_the_documents_with_a_stage_of_its_own_runs(cli: Cli, home: Path, tmp_path: Path) -> None:
+    (recipe,) = [block for block in blocks("docs/recipes.md", "python") if "class Shouting" in block]
     file = tmp_path / "shout.py"
     file.write_text(recipe, encoding="utf-8")
     done = cli("run", str(file), "shouting.marks=3")
@@ -73,7 +82,7 @@ RECIPES = sorted(file.stem for file in (ROOT / "recipes").glob("*.py") if file.s
 def test_every_setting_that_the_documents_name_exists(cli: Cli) -> None:
     shown = "".join(cli("show", recipe).stdout for recipe in RECIPES)
     known = set(re.findall(r"^\W*([\w.]+)=", shown, re.MULTILINE))
-    pages = ("README.md", "docs/architecture.md", "docs/backends.md")
+    pages = ("README.md", "docs/architecture.md", "docs/backends.md", "docs/tasks.md")
     texts = " ".join((ROOT / name).read_text(encoding="utf-8") for name in pages)
     groups = {path.partition(".")[0] for path in known if "." in path}
     named = {path for path in re.findall(r"\b([a-z]+\.[a-z_]+)=", texts) if path.partition(".")[0] in groups}
