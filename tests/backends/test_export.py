@@ -143,3 +143,23 @@ def test_a_format_that_answers_as_another_model_fails_the_step(
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         Export(**settings)  # type: ignore[arg-type]
+
+
+class Constant:
+    """A model that answers one number to everything."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+    def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.full((len(inputs["input_ids"]), 1), self.number, np.float32)
+
+
+def test_numbers_in_a_large_unit_may_be_off_in_proportion(made: Made) -> None:
+    features, logits = made.tokens.features("validation"), np.full((32, 1), 50_000, np.float32)
+    exact, large = (Sample(features, np.arange(32), logits, tokens=False, unit=unit) for unit in (1.0, 50_000.0))
+    with pytest.raises(CheckFailed, match="logits differ by"):
+        check_logits("onnx", Constant(50_001), exact, 1e-4)
+    assert check_logits("onnx", Constant(50_001), large, 1e-4)["largest_difference"] == pytest.approx(2e-5)
+    with pytest.raises(CheckFailed, match="logits differ by"):
+        check_logits("onnx", Constant(50_010), large, 1e-4)

@@ -282,3 +282,13 @@ def test_a_head_for_the_same_labels_is_gone_on_with_and_one_for_others_is_not(
 def test_a_training_that_comes_apart_says_what_to_do(train: Train, made: Made, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the loss is (nan|inf) after \d+ steps; lower training.learning_rate"):
         train(made, tmp_path, learning_rate=1e30, max_grad_norm=0.0)
+
+
+def test_a_head_without_a_bias_cannot_learn_numbers(ready: Callable[..., Made], tmp_path: Path) -> None:
+    model = make_model(tmp_path / "gpt2", "gpt2", n_embd=32, n_layer=1, n_head=2, n_positions=64)
+    made = ready("regression", model)
+    with pytest.raises(UserError, match="the head of a gpt2 model has no bias, which numbers need; choose a BERT"):
+        backends.load("pytorch").finetune(
+            Finetuning(made.task, Training(**{**QUICK, "metric": "loss"})),
+            folder(tmp_path / "model"), base=made.base, tokens=made.tokens,
+        )  # fmt: skip

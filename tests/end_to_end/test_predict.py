@@ -352,3 +352,12 @@ def test_the_python_of_the_page_on_tasks_runs(
     monkeypatch.chdir(finish("topics").home)
     exec(compile(script, "tasks.md", "exec"), {})
     assert "'label'" in capsys.readouterr().out
+
+
+def test_a_file_in_another_encoding_is_read_as_named(finish: Finish, tmp_path: Path) -> None:
+    file, finished = tmp_path / "texts.txt", finish("topics")
+    file.write_bytes("Le café a fermé, hélas.\n".encode("cp1252"))
+    done = finished.predict("--file", file)
+    assert done.code == 2 and "not UTF-8" in done.err and "corpus.encoding=" in done.err
+    (row,) = finished.predict("--file", file, "corpus.encoding=cp1252").rows()
+    assert row["text"] == "Le café a fermé, hélas."
