@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from pipeline import __version__, commands
 from pipeline.errors import CheckFailed, UserError
@@ -101,16 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
-    command = _with_settings(adding.add_parser("predict", help="answer new texts with a recipe's latest model"))
-    command.add_argument(
-        "--text", action="append", default=[], metavar="TEXT", help="a text; again for each of several"
-    )
-    command.add_argument(
-        "--file", dest="source", type=Path, metavar="FILE", help="rows to answer: .csv, .jsonl, .txt …"
-    )
-    command.add_argument("--out", type=Path, metavar="FILE", help="write the answers there, as JSON, one a line")
-    command.add_argument("--format", metavar="FORMAT", default="safetensors", help="which export to run, such as onnx")
-    command.set_defaults(command=_predict)
+    _predict_command(adding)
 
     command = adding.add_parser("why", help="print all that a step's result depends on, and what has changed")
     command.add_argument("recipe", metavar="RECIPE")
@@ -124,6 +116,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--dry-run", action="store_true", help="only say what would go")
     command.set_defaults(command=lambda o: commands.clean(o.keep, o.size, dry_run=o.dry_run))
     return parser
+
+
+def _predict_command(adding: Any) -> None:
+    command = _with_settings(adding.add_parser("predict", help="answer new texts with a recipe's latest model"))
+    command.add_argument(
+        "--text", action="append", default=[], metavar="TEXT", help="a text; again for each of several"
+    )
+    command.add_argument(
+        "--file", dest="source", type=Path, metavar="FILE", help="rows to answer: .csv, .jsonl, .txt …"
+    )
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the answers there, as JSON, one a line")
+    command.add_argument("--format", metavar="FORMAT", default="safetensors", help="which export to run, such as onnx")
+    command.set_defaults(command=_predict)
 
 
 def _predict(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+IGNORED = -100  # the label of tokens that nothing is learned at
 Inputs = dict[
     str, "np.ndarray"
 ]  # by the names that networks of transformers have for them: int64, a row an example, a column a token

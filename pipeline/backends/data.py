@@ -10,12 +10,11 @@ from pipeline.artifacts import Tokens
 from pipeline.backends import Finetuning, Training
 from pipeline.backends.batches import shuffled
 from pipeline.backends.vocabulary import Vocabulary
-from pipeline.features import Features, Inputs
+from pipeline.features import IGNORED, Features, Inputs
 
 if TYPE_CHECKING:
     import numpy as np
 
-IGNORED = -100  # the target of tokens that nothing is learned at
 NEVER = -1e9  # a logit that is no candidate
 
 

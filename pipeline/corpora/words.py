@@ -78,6 +78,11 @@ def _kind(character: str) -> str:
     return " " if character.isspace() or category in ("Cc", "Cf") else "o"
 
 
+def units(text: str) -> set[str]:
+    """The different words of a text, whatever their case."""
+    return {text[begin:end].casefold() for begin, end in split(text)}
+
+
 def join(words: Sequence[str], where: str) -> tuple[str, list[tuple[int, int]]]:
     """The text that words make, and where in it each begins and ends.
 

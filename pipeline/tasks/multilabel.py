@@ -94,7 +94,7 @@ def judge(evidence: Evidence) -> Scored:
     shares, targets = sigmoid(evidence.logits), _hot(evidence.corpus["label"].to_pylist(), len(labels))
     answers = shares >= _thresholds(evidence)
     found = multilabel.scores(answers, targets, shares)
-    found["baseline_f1"] = multilabel.scores(np.ones_like(answers), targets, shares)["f1"]
+    found["baseline_f1"] = _macro_f1(np.ones_like(answers), targets)
     details: dict[str, Any] = {"labels": multilabel.per_label(answers, targets, labels)}
     for name, threshold in evidence.decision["thresholds"].items():
         details["labels"][name]["threshold"] = round(threshold, 6)

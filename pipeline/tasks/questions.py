@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-QUESTION, CONTEXT = 0, 1  # the parts of a pair
+CONTEXT = 1  # which part of a pair the passage is
 
 
 @dataclass(frozen=True)
@@ -199,12 +199,9 @@ def _nearest_sentence(row: Mapping[str, Any]) -> str:
 
     from pipeline.corpora import words
 
-    def units(text: str) -> set[str]:
-        return {text[begin:end].casefold() for begin, end in words.split(text)}
-
-    asked = units(row["question"])
+    asked = words.units(row["question"])
     sentences = [found for found in re.split(r"(?<=[.!?。！？])\s*", row["context"]) if found] or [row["context"]]
-    return max(sentences, key=lambda sentence: len(units(sentence) & asked))
+    return max(sentences, key=lambda sentence: len(words.units(sentence) & asked))
 
 
 def _offsets(encoding: Any) -> np.ndarray:

@@ -149,9 +149,6 @@ def _overlaps(corpus: pa.Table) -> np.ndarray:
 
     from pipeline.corpora import words
 
-    def units(text: str) -> set[str]:
-        return {text[begin:end].casefold() for begin, end in words.split(text)}
-
     pairs = zip(corpus["first"].to_pylist(), corpus["second"].to_pylist(), strict=True)
-    sets: Sequence[tuple[set[str], set[str]]] = [(units(one), units(other)) for one, other in pairs]
+    sets: Sequence[tuple[set[str], set[str]]] = [(words.units(one), words.units(other)) for one, other in pairs]
     return np.array([len(one & other) / max(1, len(one | other)) for one, other in sets])

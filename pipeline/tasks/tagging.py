@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pipeline.corpora.columns import column
 from pipeline.corpora.tagging import Tagged
-from pipeline.features import Features
+from pipeline.features import IGNORED, Features
 from pipeline.fields import neutral, require
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored
 from pipeline.tasks.classification import probabilities
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-IGNORED = -100  # the label of tokens that nothing is learned at
 OVERLAP = 4  # windows share a quarter of their tokens
 Invalid = Literal["refuse", "repair", "skip"]
 MARK = 1  # the token type of a predicate
@@ -226,15 +225,9 @@ def judge_spans(truth: list[list[str]], answers: list[list[str]], common: list[l
     details = {
         "labels": entities.per_kind(true, found),
         "schemes": entities.schemes(true, found),
-        "intervals": {"f1": list(bootstrap(_span_f1, entities.counts(true, found)))},
+        "intervals": {"f1": list(bootstrap(entities.f1, entities.counts(true, found)))},
     }
     return scores, details
-
-
-def _span_f1(counts: np.ndarray) -> float:
-    """Of right, answered and true spans, a row a sentence."""
-    right, answered, true = counts.sum(0)
-    return float(2 * right / max(1, answered + true))
 
 
 def _judge_tags(truth: list[list[str]], answers: list[list[str]], common: list[list[str]] | None) -> Scored:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pipeline.backends.data import IGNORED, NEVER, Criterion
+from pipeline.backends.data import NEVER, Criterion
+from pipeline.features import IGNORED
 
 if TYPE_CHECKING:
     import torch

@@ -67,12 +67,17 @@ def load(base: Model, head: str, labels: Sequence[str], training: Training, seen
     if not heads.fits(base, head, labels):
         new |= {name for name in network.state_dict() if not name.startswith(f"{network.base_model_prefix}.")}
     _refresh(network, new, training.seed)
-    if head == "regression" and not any(heads.ends(name, tensor.shape) for name, tensor in network.named_parameters()):
+    if head == "regression":
+        _check_bias(network)
+    return network
+
+
+def _check_bias(network: Any) -> None:
+    if not any(heads.ends(name, tensor.shape) for name, tensor in network.named_parameters()):
         raise UserError(
-            f"base.model: the head of a {config['model_type']} model has no bias, which numbers need; choose a BERT, "
+            f"base.model: the head of a {network.config.model_type} model has no bias, which numbers need; choose a BERT, "
             "RoBERTa, DeBERTa or the like"
         )
-    return network
 
 
 def _refresh(network: Any, new: set[str], seed: int) -> None:

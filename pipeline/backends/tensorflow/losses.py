@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.backends.data import IGNORED, NEVER, Criterion
+from pipeline.backends.data import NEVER, Criterion
+from pipeline.features import IGNORED
 
 
 @dataclass(frozen=True)
