@@ -43,6 +43,7 @@ def add_mean(folder: Path, name: str) -> None:
     Raises:
         UserError: the model ``name`` is of a type that this is not known for.
     """
+    from safetensors import safe_open
     from safetensors.numpy import load_file, save_file
 
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -53,12 +54,12 @@ def add_mean(folder: Path, name: str) -> None:
             f"base.pooling=mean: {name} is a {kind} model in {len(files)} files of weights; it is for {', '.join(KINDS)} in "
             "one; use base.pooling=first"
         )
-    try:
-        tensors = load_file(files[0])
-    except TypeError:  # numpy has no bfloat16
-        raise UserError(
-            f"base.pooling=mean: {name} is in bfloat16; save it in float32, or use base.pooling=first"
-        ) from None
+    with safe_open(
+        files[0], "numpy"
+    ) as opened:  # asked first: numpy has bfloat16 where TensorFlow is loaded, and only there
+        if any(opened.get_slice(part).get_dtype() == "BF16" for part in opened.keys()):  # noqa: SIM118
+            raise UserError(f"base.pooling=mean: {name} is in bfloat16; save it in float32, or use base.pooling=first")
+    tensors = load_file(files[0])
     for part, tensor in list(tensors.items()):
         found = LAYER.fullmatch(part)
         if found and int(found[2]) == layers - 1:
