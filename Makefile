@@ -9,17 +9,19 @@ given = $(if $(filter command,$(firstword $(origin $1))),$($1))
 SETTINGS = $(if $(call given,DATA),"corpus.source=$(DATA)") $(if $(call given,MODEL),"base.model=$(MODEL)") \
 	$(if $(call given,BACKEND),"backend=$(BACKEND)") $(if $(call given,EPOCHS),"training.epochs=$(EPOCHS)") $(call given,SET)
 
-EXTRA = tensorflow
-# Extras that a command needs: what EXTRAS names, and TensorFlow where the backend or a format asks for it.
-asked = $(call given,BACKEND) $(filter backend=% export.formats=%,$(call given,SET))
-extras = $(sort $(call given,EXTRAS) $(if $(findstring tensorflow,$(asked))$(findstring savedmodel,$(asked))$(findstring litert,$(asked)),tensorflow))
-$(foreach extra,$(filter-out $(EXTRA),$(extras)),$(error EXTRAS=$(extra): there is no such extra; there is $(EXTRA)))
+EXTRA = tensorflow japanese korean bitsandbytes
+# Extras that a command needs: what EXTRAS names, and what the backend, a format or the optimizer asks for.
+asked = $(call given,BACKEND) $(filter backend=% export.formats=% training.optimizer=%,$(call given,SET))
+extras = $(sort $(call given,EXTRAS) $(if $(findstring 8bit,$(asked)),bitsandbytes) \
+	$(if $(findstring tensorflow,$(asked))$(findstring savedmodel,$(asked))$(findstring litert,$(asked)),tensorflow))
+$(foreach extra,$(filter-out $(EXTRA),$(extras)),$(error EXTRAS=$(extra): there is no such extra; there are $(EXTRA)))
+SIZE_tensorflow = : about 2 GB
 READY = .venv/ready $(extras:%=.venv/ready-%)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1  /p' Makefile
 
-setup: $(READY) ## [EXTRAS=tensorflow]: install everything into .venv, once
+setup: $(READY) ## [EXTRAS="tensorflow japanese korean bitsandbytes"]: install everything into .venv, once
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "installing into .venv, once: about 2 GB"
@@ -30,7 +32,7 @@ setup: $(READY) ## [EXTRAS=tensorflow]: install everything into .venv, once
 	@touch .venv/ready
 
 .venv/ready-%: .venv/ready
-	@echo "installing $* into .venv, once: about 2 GB"
+	@echo "installing $* into .venv, once$(SIZE_$*)"
 	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[$*]"
 	@touch $@
 

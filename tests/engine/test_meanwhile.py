@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -160,3 +161,27 @@ def test_make_takes_settings_from_its_own_command_line_only(name: str) -> None:
 def test_finetune_never_publishes() -> None:
     command = ["make", "-n", "--old-file", ".venv/ready", "finetune", "RECIPE=sentiment", "REPO=me/model"]
     assert "publication" not in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "extras"),
+    [
+        (["setup"], []),
+        (["setup", "EXTRAS=japanese bitsandbytes"], ["bitsandbytes", "japanese"]),
+        (["finetune", "BACKEND=tensorflow"], ["tensorflow"]),
+        (["finetune", "SET=export.formats=safetensors,litert training.epochs=1"], ["tensorflow"]),
+        (["finetune", "SET=training.optimizer=paged_adamw_8bit", "EXTRAS=japanese"], ["bitsandbytes", "japanese"]),
+        (["finetune", "SET=task.text=8bit"], []),
+    ],
+    ids=" ".join,
+)
+def test_make_installs_the_extras_that_are_asked_for(given: list[str], extras: list[str]) -> None:
+    command = ["make", "-n", "-B", *given]
+    done = subprocess.run([*command, "RECIPE=sentiment"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.findall(r'--editable "\.\[(\w+)\]"', done.stdout) == extras
+
+
+def test_make_names_the_extras_there_are() -> None:
+    done = subprocess.run(["make", "-n", "setup", "EXTRAS=flemish"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "EXTRAS=flemish: there is no such extra; there are tensorflow japanese korean bitsandbytes" in done.stderr
