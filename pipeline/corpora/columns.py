@@ -13,12 +13,14 @@ from pipeline.errors import UserError
 @dataclass(frozen=True)
 class Column:
     """A column of a source.  ``field`` is what the task calls it, so that ``task.FIELD=NAME`` names another;
-    ``others`` are names as good as ``name``, in the order of preference; ``target`` is what is to be learned."""
+    ``others`` are names as good as ``name``, in the order of preference; ``target`` is what is to be learned; an ``optional``
+    one may be absent."""
 
     field: str
     name: str
     others: tuple[str, ...] = ()
     target: bool = False
+    optional: bool = False
 
     def among(self, names: Sequence[str]) -> str:
         """The name that a table has it under; "" if none."""
@@ -29,9 +31,20 @@ Layout = tuple[Column, ...]  # the columns that make a row
 Layouts = tuple[Layout, ...]  # ways in which a source may hold the same, the usual first
 
 
-def column(field: str, name: str, *others: str, target: bool = False) -> Column:
+def column(field: str, name: str, *others: str, target: bool = False, optional: bool = False) -> Column:
     """The column that a setting names.  Other names count only while it has its default, which is ``field``."""
-    return Column(field, name, others if name == field else (), target)
+    return Column(field, name, others if name == field else (), target, optional)
+
+
+def needed(layout: Layout) -> Layout:
+    """Those without which a table has not this layout."""
+    return tuple(column for column in layout if not column.optional)
+
+
+def alone(layouts: Layouts) -> str:
+    """The field of the text that is all there is to a row, where no more is needed to learn; "" if more is."""
+    single = (layout[0] for layout in layouts if len(layout) == 1)
+    return next((column.field for column in single if column.target or len(layouts) == 1), "")
 
 
 def unlabelled(layouts: Layouts) -> Layouts:
@@ -47,11 +60,12 @@ def found(names: Sequence[str], layouts: Layouts, where: str | Path) -> list[tup
         UserError: none is, or a column is there twice.
     """
     if not any(names):
-        wanted = ",".join(column.name for column in layouts[0])
+        wanted = ",".join(column.name for column in needed(layouts[0]))
         raise UserError(f"{where}: empty; the first line must name the columns, such as {wanted}")
-    chosen = max(layouts, key=lambda layout: sum(bool(column.among(names)) for column in layout) / len(layout))
-    if problems := [_lacking(column, names, where) for column in chosen if not column.among(names)]:
+    best = max(layouts, key=lambda layout: _share(needed(layout), names))
+    if problems := [_lacking(column, names, where) for column in needed(best) if not column.among(names)]:
         raise UserError(*problems)
+    chosen = [column for column in best if column.among(names)]
     for column in chosen:
         many = [repr(name) for name in column.others if name in names] if column.name not in names else []
         if len(many) > 1:
@@ -62,6 +76,11 @@ def found(names: Sequence[str], layouts: Layouts, where: str | Path) -> list[tup
     if twice := [name for _, name in columns if list(names).count(name) > 1]:
         raise UserError(f"{where}: two columns are called {twice[0]!r}; rename one")
     return columns
+
+
+def _share(layout: Layout, names: Sequence[str]) -> float:
+    """How much of a layout is there."""
+    return sum(bool(column.among(names)) for column in layout) / len(layout)
 
 
 def _lacking(column: Column, names: Sequence[str], where: str | Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipeline.errors import UserError
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow")
 TAGGED = (".conll", ".conllu", ".bio", ".iob", ".iob2")  # a word a line
 FORMATS = TABLES + TAGGED
+PLAIN = ".txt"  # texts with nothing beside them
 NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -30,20 +32,23 @@ class Layout:
     labels: Path | None = None
 
 
-def lay(source: Path, subset: str = "") -> Layout:
+def lay(source: Path, subset: str = "", *, plain: bool = False) -> Layout:
     """Find the files of a source on disk: one file, or a folder with split files, shards or text folders.
+
+    Args:
+        plain: read .txt files too, in a folder where there is nothing else.
 
     Raises:
         UserError: there is nothing to read, or more than one way to read it.
     """
     if source.is_file():
-        if source.suffix.lower() not in FORMATS:
+        if source.suffix.lower() not in (*FORMATS, *[PLAIN] * plain):
             raise UserError(f"{source}: cannot read {source.suffix or 'a file without an ending'}; {_possible()}")
         return Layout(source.parent, {WHOLE: (source,)}, _labels_beside(source))
     if not source.is_dir():
         raise UserError(f"{source}: no such file or folder{_nearest(source)}")
     source = _inner(source, subset)
-    parts = _split_files(source) or _text_folders(source)
+    parts = _split_files(source) or _text_folders(source) or (_plain_files(source) if plain else {})
     if not parts:
         raise UserError(
             f"{source}: no labelled text found in this folder, which holds {_names(source)}; it wants train.csv "
@@ -74,8 +79,8 @@ def _names(folder: Path) -> str:
     return ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
 
 
-def _split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in FORMATS)
+def _split_files(folder: Path, endings: Sequence[str] = FORMATS) -> dict[str, tuple[Path, ...]]:
+    files = _files(folder, endings)
     parts: dict[str, tuple[Path, ...]] = {}
     for split, names in NAMES.items():
         mine = [f for f in files if f.stem.lower() in names or f.stem.lower().startswith(tuple(f"{n}-" for n in names))]
@@ -85,6 +90,16 @@ def _split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
         if mine:
             parts[split] = tuple(mine)
     return parts
+
+
+def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in endings)
+
+
+def _plain_files(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """Split files of nothing but texts; or all that there are, as one part."""
+    files = _files(folder, [PLAIN])
+    return _split_files(folder, [PLAIN]) or ({WHOLE: tuple(files)} if files else {})
 
 
 def _text_folders(folder: Path) -> dict[str, tuple[Path, ...]]:

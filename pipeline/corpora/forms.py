@@ -36,7 +36,8 @@ class Example:
     """``fields`` go into the corpus; ``target`` does when its labels have their numbers.
 
     ``key`` is the same for equal examples, and empty where there is nothing to learn from; those with one ``group``
-    stay in one split; ``values`` are the labels in it, as they are counted and told.
+    stay in one split; ``values`` are the labels in it, as they are counted and told; ``written`` is how many characters the
+    target has, where it is a text to write.
     """
 
     fields: dict[str, Any]
@@ -44,6 +45,7 @@ class Example:
     target: Any = None
     values: tuple[str, ...] = ()
     group: str = ""
+    written: int = 0
 
 
 class Form(Protocol):
@@ -55,7 +57,7 @@ class Form(Protocol):
 
     @property
     def schema(self) -> Mapping[str, str]:
-        """Columns of the corpus with their Arrow types, ``label`` last."""
+        """Columns of the corpus with their Arrow types, ``label`` last, if the form has targets."""
 
     @property
     def typed(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def _cells(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
             return _document(file, layouts, encoding)
         case ".parquet" | ".arrow":
             return arrow.cells(file, layouts)
+        case ".txt":
+            return _documents(file, layouts, encoding)
         case _:
             return _tagged(file, layouts, encoding)
 
@@ -155,7 +158,7 @@ def _fields(record: Any, layouts: Layouts, where: str) -> tuple[dict[str, Any], 
 
 
 def _example(layouts: Layouts) -> str:
-    return "{" + ", ".join(f'"{column.name}": …' for column in layouts[0]) + "}"
+    return "{" + ", ".join(f'"{column.name}": …' for column in columns.needed(layouts[0])) + "}"
 
 
 def _folder(folder: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
@@ -167,19 +170,34 @@ def _folder(folder: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
 
 
 def _two(layouts: Layouts, what: str) -> list[str]:
-    """The fields of the layout that is one text and what is to be learned of it."""
+    """The fields of the layout that is one text and what is to be learned of it, or a text alone."""
+    if field := columns.alone(layouts):
+        return [field]
     for layout in layouts:
         if len(layout) <= 2 and [column.target for column in layout] == [False, True][: len(layout)]:
             return [column.field for column in layout]
-    wanted = ", ".join(column.name for column in layouts[0])
+    wanted = ", ".join(column.name for column in columns.needed(layouts[0]))
     raise UserError(f"{what}, but this task wants {wanted}; give it .csv or .jsonl with these")
+
+
+def _documents(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
+    """A file of nothing but texts, with blank lines between them."""
+    field = columns.alone(layouts)
+    if not field:
+        wanted = ",".join(column.name for column in columns.needed(layouts[0]))
+        raise UserError(f"{file}: holds texts alone, but this task wants {wanted}; give it .csv or .jsonl with these")
+    with file.open(encoding=encodings.detect(file, encoding)) as stream:
+        for blank, lines in groupby(enumerate(stream, 1), key=lambda each: not each[1].strip()):
+            if not blank:
+                (first, begin), *more = lines
+                yield file, first, {field: begin + "".join(line for _, line in more)}, {field: field}
 
 
 def _tagged(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     """A CoNLL file: a word a line with its tag, a blank line between sentences."""
     fields = next((names for layout in layouts if (names := {c.field for c in layout}) <= {"words", "tags"}), set())
     if not fields:
-        wanted = ",".join(column.name for column in layouts[0])
+        wanted = ",".join(column.name for column in columns.needed(layouts[0]))
         raise UserError(
             f"{file}: holds words and tags, but this task wants {wanted}; give it .csv or .jsonl with these"
         )

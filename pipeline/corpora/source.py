@@ -54,7 +54,8 @@ class Source:
     def remote(self) -> bool:
         """Whether it names a dataset on the Hub: no such thing on disk, and the form of an id."""
         place = self.path
-        return not place.exists() and place.suffix.lower() not in files.FORMATS and looks_like_id(self.source)
+        file = place.suffix.lower() in (*files.FORMATS, files.PLAIN)
+        return not place.exists() and not file and looks_like_id(self.source)
 
     def pinned(self, known: MutableMapping[str, str]) -> Source:
         """With the Hub's commit in place of a branch."""
@@ -69,6 +70,6 @@ class Source:
         """Files count by their content, not by where they lie."""
         if self.remote:
             return {}
-        layout = files.lay(self.path, self.subset)
+        layout = files.lay(self.path, self.subset, plain=True)
         found = {part: [(file.suffix.lower(), file) for file in some] for part, some in layout.parts.items()}
         return {"source": {"files": found, "labels": layout.labels}}

@@ -30,7 +30,7 @@ class Part:
     def __init__(self) -> None:
         self._hashes, self._groups = array("Q"), array("Q")
         self._kinds = array("i")
-        self._lengths = array("i")
+        self._lengths, self._written = array("i"), array("i")
         self._numbers = array("d")  # targets that are numbers
         self.known: dict[tuple[str, ...], int] = {}  # labels of an example as written: in which order seen
         self.first: dict[str, str] = {}  # where each label is first, as it is written
@@ -60,6 +60,7 @@ class Part:
                 self._groups.append(_digest(example.group or example.key))
                 self._kinds.append(self.known.setdefault(found, len(self.known)) if example.key else DROPPED)
                 self._lengths.append(len(example.key))
+                self._written.append(example.written)
                 self._numbers.append(example.target if isinstance(example.target, float) else math.nan)
 
     def settle(self, labels: Labels) -> None:
@@ -111,6 +112,13 @@ class Part:
         import numpy as np
 
         return np.array(self._lengths, np.int32)
+
+    @property
+    def written(self) -> np.ndarray:
+        """Characters of each text to write (int32); 0 where a target is something else."""
+        import numpy as np
+
+        return np.array(self._written, np.int32)
 
     @property
     def taken(self) -> np.ndarray:
@@ -200,7 +208,6 @@ def _describe(part: Part, rows: np.ndarray, names: Sequence[str]) -> dict[str, A
     import numpy as np
 
     strata, hashes = part.strata[rows], part.hashes[rows]
-    lengths = np.sort(part.lengths[rows]) if len(rows) else np.zeros(1, np.int32)
     order = np.lexsort((strata, hashes))
     same_text = hashes[order][1:] == hashes[order][:-1]
     other_label = strata[order][1:] != strata[order][:-1]
@@ -209,18 +216,29 @@ def _describe(part: Part, rows: np.ndarray, names: Sequence[str]) -> dict[str, A
         "per_label": dict(zip(names, part.counts(rows), strict=True)),
         "repeated": len(rows) - len(np.unique(hashes)),
         "contradicting": len(np.unique(hashes[order][1:][same_text & other_label])),
-        "characters": {
-            "shortest": int(lengths[0]),
-            "median": int(lengths[len(lengths) // 2]),
-            "95%": int(lengths[min(len(lengths) - 1, len(lengths) * 95 // 100)]),
-            "longest": int(lengths[-1]),
-        },
+        "characters": _sizes(part.lengths[rows]),
     }
+    if (written := part.written[rows]).any():
+        found["written"] = _sizes(written)
     numbers = part.numbers[rows]
     if np.isfinite(numbers).any():
         spread = {"lowest": numbers.min(), "mean": numbers.mean(), "highest": numbers.max()}
         found["numbers"] = {name: round(float(value), 4) for name, value in spread.items()}
     return found
+
+
+def _sizes(lengths: np.ndarray) -> dict[str, float]:
+    """How long texts are, in characters."""
+    import numpy as np
+
+    ordered = np.sort(lengths) if len(lengths) else np.zeros(1, np.int32)
+    return {
+        "shortest": int(ordered[0]),
+        "median": int(ordered[len(ordered) // 2]),
+        "95%": int(ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]),
+        "longest": int(ordered[-1]),
+        "mean": round(float(ordered.mean()), 1),
+    }
 
 
 def _rows_with(one: tuple[Part, np.ndarray], other: tuple[Part, np.ndarray]) -> int:

@@ -18,14 +18,14 @@ def text(row: Row, field: str) -> str:
         return ""
     if not isinstance(value, str):
         raise _unfit(row, field, "not text")
-    return _whole(row, field, value)
+    return whole(row, field, value)
 
 
 def label(row: Row, field: str) -> Any:
     """One label as it is written: text, number or nothing."""
     value = row.fields[field]
     if isinstance(value, str):
-        return _whole(row, field, value)
+        return whole(row, field, value)
     if value is None or isinstance(value, int | float):
         return value
     raise _unfit(row, field, "not one label")
@@ -43,7 +43,7 @@ def labels(row: Row, field: str, separator: str) -> list[str]:
         value = [value]
     if not isinstance(value, list) or not all(isinstance(one, str | int | float) for one in value):
         raise _unfit(row, field, "not a list of labels")
-    return [_whole(row, field, name) for name in map(plain, value) if name]
+    return [whole(row, field, name) for name in map(plain, value) if name]
 
 
 def number(row: Row, field: str) -> float:
@@ -75,7 +75,7 @@ def texts(row: Row, field: str) -> list[str]:
     found = items(row, field)
     if not all(isinstance(one, str) for one in found):
         raise _unfit(row, field, "not a list of texts")
-    return [_whole(row, field, one) for one in found]
+    return [whole(row, field, one) for one in found]
 
 
 def plain(value: Any) -> str:
@@ -106,8 +106,8 @@ def named(value: Any, names: Sequence[str], where: str) -> str:
     return names[int(written)]
 
 
-def _whole(row: Row, field: str, text: str) -> str:
-    """A text without half characters, which no file can hold."""
+def whole(row: Row, field: str, text: str) -> str:
+    """The text, if it has no half characters, which no file can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:

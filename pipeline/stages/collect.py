@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Corpus
-from pipeline.corpora import arrow, files, labels, remote, rows, survey
+from pipeline.corpora import arrow, columns, files, labels, remote, rows, survey
 from pipeline.corpora.columns import Layouts
 from pipeline.corpora.forms import BadRow, Example, Form
 from pipeline.corpora.source import Source
@@ -42,7 +42,7 @@ def collect(config: Collection, out: Path) -> Corpus:
     source = config.source
     folder = remote.download(source.source, source.revision) if source.remote else source.path
     with remote.named_after(source.source, folder):
-        layout = files.lay(folder, source.subset)
+        layout = files.lay(folder, source.subset, plain=bool(columns.alone(config.form.layouts)))
         listed = _listed(source, layout, config.form)
         rows_of = partial(_rows, layout, config.form.layouts, source.encoding)
         form = config.form.fitted((row for name in layout.parts for row in rows_of(name)), listed)
@@ -88,6 +88,8 @@ def _balance(facts: dict[str, Any]) -> str:
     counts = [f"{name} {count:,}" for name, count in facts["per_label"].items()]
     if "numbers" in facts:
         counts = [f"{name} {value:g}" for name, value in facts["numbers"].items()]
+    if "written" in facts:
+        counts = [f"characters to write: mean {facts['written']['mean']:,}", f"longest {facts['written']['longest']:,}"]
     return f" ({', '.join(counts[:8])}{', …' if len(counts) > 8 else ''})" if counts else ""
 
 
@@ -207,8 +209,9 @@ def _write(
     taken = (each for place, each in enumerate(islice(found, len(wants))) if wants[place])
     with pa.ipc.new_stream(str(made.path / f"{split}.arrow"), schema) as stream:
         while batch := list(islice(taken, BATCH)):
-            columns = {name: [example.fields[name] for _, example in batch] for name in list(form.schema)[:-1]}
-            columns["label"] = [form.number(example.target, settled) for _, example in batch]
-            columns["row"] = [number for number, _ in batch]
-            arrays = [pa.array(columns[name], kind) for name, kind in types.items()]
+            cells = {name: [example.fields[name] for _, example in batch] for name in form.schema if name != "label"}
+            cells["row"] = [number for number, _ in batch]
+            if "label" in types:
+                cells["label"] = [form.number(example.target, settled) for _, example in batch]
+            arrays = [pa.array(cells[name], kind) for name, kind in types.items()]
             stream.write_batch(pa.record_batch(arrays, schema=schema))

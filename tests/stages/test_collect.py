@@ -149,7 +149,7 @@ def test_what_is_odd_is_reported_and_said(tmp_path: Path, gather: Gather, heard:
     facts = report["splits"]["train"]
     assert (facts["rows"], facts["repeated"], facts["contradicting"], report["empty"]) == (5, 2, 1, 2)
     assert facts["per_label"] == {"x": 2, "y": 3}
-    assert facts["characters"] == {"shortest": 1, "median": 1, "95%": 1, "longest": 1}
+    assert facts["characters"] == {"shortest": 1, "median": 1, "95%": 1, "longest": 1, "mean": 1.0}
     assert report["shared"] == {"train and validation": 1, "train and test": 3, "validation and test": 1}
     assert heard.lines == list(remarks(report)) == [
         "train: 5 rows (x 2, y 3)",
@@ -232,7 +232,8 @@ def test_a_revision_of_something_on_disk_is_refused(reviews: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "remote"), [("owner/name", True), ("data.csv", False), ("/a/b", False), ("a/b/c", False)]
+    ("name", "remote"),
+    [("owner/name", True), ("data.csv", False), ("/a/b", False), ("a/b/c", False), ("data/book.txt", False)],
 )
 def test_only_a_name_of_two_parts_is_looked_for_on_the_hub(name: str, remote: bool) -> None:
     assert Source(name).remote is remote

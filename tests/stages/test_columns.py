@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.corpora.columns import column, found, unlabelled
+from pipeline.corpora.columns import alone, column, found, unlabelled
 from pipeline.corpora.forms import Example
 from pipeline.corpora.rows import read
 from pipeline.tasks import Task
@@ -66,6 +66,28 @@ def test_nothing_at_all_is_an_empty_file() -> None:
 def test_a_name_that_is_set_is_the_only_one() -> None:
     assert column("text", "text", "sentence").others == ("sentence",)
     assert column("text", "review", "sentence").others == ()
+
+
+def test_an_optional_column_is_read_where_it_is_and_never_missed() -> None:
+    note = column("note", "note", "remark", optional=True)
+    layouts = ((WORDS, note, TAGS), (TEXT, note))
+    for there in (["words", "tags"], ["words", "remark", "tags"], ["text"], ["text", "note"]):
+        assert [name for _, name in found(there, layouts, "data.csv")] == there
+    with refusing("data.csv: no column 'tags'; there are 'words', 'note'"):
+        found(["words", "note"], layouts, "data.csv")
+
+
+@pytest.mark.parametrize(
+    ("layouts", "field"),
+    [
+        (((TEXT,),), "text"),
+        (((WORDS, TAGS), (column("text", "body", target=True),)), "text"),
+        (((WORDS, TAGS), (TEXT,)), ""),
+        (LAYOUTS, ""),
+    ],
+)
+def test_a_text_is_enough_where_nothing_else_is_learned(layouts: Any, field: str) -> None:
+    assert alone(layouts) == field
 
 
 BARE: dict[str, tuple[Task, dict[str, Any], dict[str, Any]]] = {
