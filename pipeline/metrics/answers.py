@@ -17,6 +17,8 @@ from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+from pipeline.metrics.languages import primary
+
 # CMRC 2018's list. It has "……" too, but is held against single characters, so that "…" stays. So do ASCII's commas,
 # full stops, question and exclamation marks.
 _CHINESE_PUNCTUATION = dict.fromkeys(map(ord, "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』"))
@@ -51,7 +53,7 @@ def overlap(answer: str, truths: Sequence[str], language: str) -> float:
 
     No truths, or only empty ones, means that there is no answer; then 1 where ``answer`` is empty too.
     """
-    shared = _shared_run if _primary(language) == "zh" else _shared_bag
+    shared = _shared_run if primary(language) == "zh" else _shared_bag
     found, best = _units(answer, language), 0.0
     for truth in _valid(truths, language):
         true = _units(truth, language)
@@ -66,17 +68,13 @@ def _valid(truths: Sequence[str], language: str) -> list[str]:
     return [truth for truth in truths if _units(truth, language)] or [""]
 
 
-def _primary(language: str) -> str:
-    return re.split("[-_]", language.lower())[0]
-
-
 def _form(text: str, language: str) -> str | list[str]:
     """What two equal answers share. White space counts within a Chinese one, for its script leaves it in place."""
-    return _bare_chinese(text) if _primary(language) == "zh" else _units(text, language)
+    return _bare_chinese(text) if primary(language) == "zh" else _units(text, language)
 
 
 def _units(text: str, language: str) -> list[str]:
-    match _primary(language):
+    match primary(language):
         case "en":
             return _english(text)
         case "zh":
