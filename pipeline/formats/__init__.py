@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 from pipeline.errors import UserError
 from pipeline.fields import require
-from pipeline.formats.checks import Runtime, Sample
+from pipeline.formats.checks import Runtime, Sample, Writer
 
 Name = Literal["safetensors", "onnx", "savedmodel", "litert"]
 
@@ -50,6 +50,20 @@ class Format(Protocol):
         """What :meth:`write` wrote, ready to run."""
 
 
+class TextFormat(Protocol):
+    """A form of a model that writes text."""
+
+    name: ClassVar[str]
+
+    @staticmethod
+    def write(model: Path, folder: Path) -> dict[str, Any]:
+        """Make ``folder`` from the Hugging Face folder ``model``; what is worth telling of it."""
+
+    @staticmethod
+    def load(folder: Path) -> Writer:
+        """What :meth:`write` wrote, ready to run."""
+
+
 # Where each format is, in the order in which they are made; only those that are wanted are imported.
 CLASSES: dict[Name, str] = {
     "safetensors": "Safetensors",
@@ -57,19 +71,34 @@ CLASSES: dict[Name, str] = {
     "savedmodel": "SavedModel",
     "litert": "LiteRT",
 }
+# The same for models that write text, each in a module of its name and "_text".
+WRITERS: dict[Name, str] = {"safetensors": "SafetensorsText", "onnx": "OnnxText"}
 OF_TENSORFLOW = ("savedmodel", "litert")
 
 
-def chosen(export: Export) -> tuple[type[Format], ...]:
-    """The formats that ``export`` names, in the order in which they are made.
+def chosen(export: Export, *, writes: bool = False) -> tuple[type[Any], ...]:
+    """The formats that ``export`` names, in the order in which they are made: a :class:`Format` each, or a
+    :class:`TextFormat` for a model that ``writes``.
 
     Raises:
-        UserError: one needs a package that is not installed.
+        UserError: one needs a package that is not installed, or is not for such models.
     """
+    if writes:
+        if other := [name for name in export.formats if name not in WRITERS]:
+            raise UserError(
+                f"export.formats={','.join(other)}: cannot hold a model that writes text; use export.formats={','.join(WRITERS)}"
+            )
+        return tuple(kind(name, writes=True) for name in WRITERS if name in export.formats)
     for name in OF_TENSORFLOW:
         if name in export.formats and find_spec("keras_hub") is None:
             raise UserError(
                 f"export.formats={name}: TensorFlow is not installed; install it with: make setup EXTRAS=tensorflow"
             )
-    wanted = {name: kind for name, kind in CLASSES.items() if name in export.formats}
-    return tuple(getattr(import_module(f"pipeline.formats.{name}"), kind) for name, kind in wanted.items())
+    return tuple(kind(name) for name in CLASSES if name in export.formats)
+
+
+def kind(name: Name, *, writes: bool = False) -> type[Any]:
+    """A format by its name."""
+    if writes:
+        return cast(type[Any], getattr(import_module(f"pipeline.formats.{name}_text"), WRITERS[name]))
+    return cast(type[Any], getattr(import_module(f"pipeline.formats.{name}"), CLASSES[name]))

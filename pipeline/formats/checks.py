@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +21,26 @@ class Runtime(Protocol):
 
     def run(self, inputs: Inputs) -> np.ndarray:
         """Logits (batch × outputs, or batch × length × outputs) for ``input_ids`` and the like (int64, batch × length)."""
+
+
+class Writer(Protocol):
+    """A model that writes text, loaded.  ``start``: the token that its decoder begins with; ``None``: it has no decoder
+    of its own, but goes on with what it is given."""
+
+    start: int | None
+
+    def logits(self, inputs: Inputs, decoder_input_ids: np.ndarray | None = None) -> np.ndarray:
+        """Logits (float32, batch × length × vocabulary) behind each of ``decoder_input_ids`` (int64, batch × length), or of
+        ``input_ids`` where there is no decoder."""
+
+    def generate(self, inputs: Inputs, settings: Mapping[str, Any], seed: int = 0) -> list[list[int]]:
+        """What it writes for each row: token ids without those that were given, up to the one that ends the text, with it.
+
+        Args:
+            inputs: ``input_ids`` and ``attention_mask`` (int64, batch × length), padded on whatever side.
+            settings: by the names of transformers' GenerationConfig; others are as in ``generation_config.json``.
+            seed: of what is drawn, with ``do_sample``.
+        """
 
 
 @dataclass(frozen=True)

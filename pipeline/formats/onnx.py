@@ -42,7 +42,7 @@ class Onnx:
 
         folder.mkdir()
         free = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
-        with _quiet():
+        with quiet():
             torch.onnx.export(
                 Logits().eval(),
                 tuple(torch.from_numpy(values) for values in sample.inputs(2).values()),
@@ -77,7 +77,7 @@ class Session:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """PyTorch's exporter tells things that only its makers need."""
     log = logging.getLogger("torch.onnx")
     level = log.level

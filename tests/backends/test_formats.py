@@ -326,21 +326,23 @@ def test_a_model_that_tensorflow_has_no_network_for_is_refused_by_name(made: Mad
         (["backend=tensorflow"], "backend=tensorflow: TensorFlow is not installed; install it with: make setup EXTRAS=tensorflow"),
         (["export.formats=safetensors,savedmodel"], "export.formats=savedmodel: TensorFlow is not installed; install it with"),
         (["export.formats=safetensors,litert"], "export.formats=litert: TensorFlow is not installed; install it with"),
+        (["training.optimizer=adamw_8bit"], "training.optimizer=adamw_8bit: bitsandbytes is not installed; install it with"),
     ],
-    ids=["backend", "savedmodel", "litert"],
+    ids=["backend", "savedmodel", "litert", "bitsandbytes"],
 )  # fmt: skip
-def test_where_tensorflow_is_missing_the_command_that_installs_it_is_told(
+def test_where_a_framework_is_missing_the_command_that_installs_it_is_told(
     home: Path, arguments: list[str], told: str
 ) -> None:
     hidden = f"""
 import sys
+hidden = ("tensorflow", "keras", "keras_hub", "bitsandbytes")
 class Hide:
     def find_spec(self, name, *_):
-        if name in ("tensorflow", "keras", "keras_hub"):
+        if name in hidden:
             raise ModuleNotFoundError(name)
 import importlib.util
 real = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name in ("tensorflow", "keras", "keras_hub") else real(name, *rest)
+importlib.util.find_spec = lambda name, *rest: None if name in hidden else real(name, *rest)
 from pipeline.cli import main
 sys.exit(main(["plan", "sentiment", *{arguments!r}]))
 """
