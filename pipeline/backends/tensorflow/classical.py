@@ -5,17 +5,17 @@ Padding changes no answer, by the means of the PyTorch module, but for the LSTM:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from pipeline.backends.tensorflow import framework
-from pipeline.backends.tensorflow.architectures import Encoder
+from pipeline.backends.tensorflow.body import Body
+from pipeline.backends.tensorflow.defaults import Config
 
-Config = Mapping[str, Any]
 Built = tuple[Any, dict[str, Any]]  # features of the text, and the layers by their names in a checkpoint
 
 
-def encoder(config: Config, vocabulary: int, dtype: Any) -> Encoder:
+def encoder(config: Config, vocabulary: int, dtype: Any) -> Body:
     """From token ids to the features of a text (batch × features), with a word embedding of so many rows."""
     import numpy as np
 
@@ -30,14 +30,14 @@ def encoder(config: Config, vocabulary: int, dtype: Any) -> Encoder:
         for name, layer in layers.items()
         if isinstance(layer, keras.layers.LSTM)
     }
-    return Encoder(backbone, {"embeddings.word_embeddings": words, **layers}, fixed=fixed)
+    return Body(backbone, {"embeddings.word_embeddings": words, **layers}, fixed=fixed)
 
 
-def head(backbone: Any, config: Config, policy: Any) -> Built:
+def head(body: Body, config: Config, policy: Any) -> Built:
     """Dropout and a dense layer on the features."""
     layers = framework.keras().layers
     classifier = layers.Dense(len(config["id2label"]), dtype=policy)
-    return classifier(layers.Dropout(config["dropout"], dtype=policy)(backbone.output)), {"classifier": classifier}
+    return classifier(layers.Dropout(config["dropout"], dtype=policy)(body.tokens)), {"classifier": classifier}
 
 
 def _mlp(words: Any, mask: Any, config: Config, dtype: Any) -> Built:

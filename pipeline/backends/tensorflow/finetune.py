@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model, Tokens
-from pipeline.backends import VALIDATION_BATCH, Finetuning
+from pipeline.backends import VALIDATION_BATCH, Finetuning, check, heads
 from pipeline.backends.batches import answers
 from pipeline.backends.checkpoint import Tensors, under
 from pipeline.backends.data import Batch, Data, criterion
 from pipeline.backends.loop import train
 from pipeline.backends.tensorflow import framework, layers, network, weights
 from pipeline.backends.tensorflow.losses import LOSSES
-from pipeline.backends.tensorflow.optimization import Optimizer
+from pipeline.backends.tensorflow.optimization import LIMITS, Optimizer
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:
-    """Train ``base`` on ``tokens``, and keep the weights of the epoch that validates best."""
-    data = Data(config.training, tokens, config.task.head)
+    """Train ``base`` on ``tokens``, and keep the weights of the epoch that validates best.
+
+    Raises:
+        UserError: a setting is PyTorch's alone.
+    """
+    check("tensorflow", LIMITS, config.training)
+    data = Data(config, tokens)
     return train(config, Pupil(config, base, data), data, out, base=base, tokens=tokens)
 
 
@@ -33,7 +39,8 @@ class Pupil:
         training = self.training = config.training
         self.data = data
         self.bf16 = training.precision == "bf16" or (training.precision == "auto" and framework.multiplies_bf16_fast())
-        self.loss = LOSSES[config.task.head]
+        self.head, self.base = config.task.head, base
+        self.loss = LOSSES[self.head]
         self.net = network.load(base, config.task.head, data, training, mixed=self.bf16)
         self.criterion = criterion(config, data.class_weights)
         self.noise = layers.Noise(training.seed)
@@ -58,6 +65,10 @@ class Pupil:
 
     def validate(self) -> np.ndarray:
         data = self.data
+        if heads.HEADS[self.head].predicts:
+            return network.measured(
+                self.net, self._answer, self.head, data.validation, VALIDATION_BATCH, renumber=data.renumbered
+            )
         return answers(
             lambda inputs: self._answer(data.renumbered(inputs)), data.validation, VALIDATION_BATCH, len(data.labels),
             tokens=self.net.head.tokens,
@@ -80,6 +91,12 @@ class Pupil:
 
     def save(self, out: Path) -> None:
         weights.write(out, self.net.tensors(), self.net.saved_config())
+        if self.head == "masked":
+            heads.keep_pooler(out, self.base.path, self.net.prefix.rstrip("."))
+
+    def parameters(self) -> dict[str, int]:
+        trained = sum(math.prod(port.shape) for port in self.net.ports)
+        return {"all": sum(tensor.size for tensor in self.net.tensors().values()), "trained": trained}
 
     def facts(self) -> dict[str, Any]:
         import tensorflow as tf
@@ -89,9 +106,10 @@ class Pupil:
 
     def _compile(self) -> None:
         """The graphs of a step, traced once for every batch size and length."""
+        import numpy as np
         import tensorflow as tf
 
-        names = list(self.data.train.inputs([0]))
+        names = list(self.data.batch(np.arange(1)).inputs)
         targets = tf.TensorSpec([None] * self.loss.rank, self.loss.dtype)
         signature = [network.signature(names), targets, tf.TensorSpec([], tf.float32)]
         self._gradients = tf.function(self._differentiate, input_signature=signature, autograph=False)

@@ -71,6 +71,37 @@ def _choices(logits: Any, targets: Any, mask: Any, criterion: Criterion) -> Any:
     return tf.reduce_sum(right * (whole - logits[:, 0]))
 
 
+def _words(logits: Any, targets: Any, mask: Any, criterion: Criterion) -> Any:
+    """Cross-entropy (nats) of rows × length × words, where there is one to learn."""
+    import tensorflow as tf
+
+    learned, share = targets != IGNORED, criterion.label_smoothing
+    logits, targets = tf.boolean_mask(logits, learned), tf.boolean_mask(targets, learned)
+    right = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
+    if not share:
+        return right
+    spread = tf.reduce_sum(tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1))
+    return (1 - share) * right + share * spread
+
+
+def measured(logits: Any, targets: Any) -> Any:
+    """How well words are told (float32, rows × 3): the sum of the negative log-likelihood (nats) over those that there are
+    to learn, how many these are, and how many fit best.
+
+    Args:
+        logits: float32, rows × length × words.
+        targets: integers, rows × length, -100 where there is nothing to learn.
+    """
+    import tensorflow as tf
+
+    learned = targets != IGNORED
+    words = tf.where(learned, targets, 0)
+    missed = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
+    right = tf.argmax(logits, -1, words.dtype) == words
+    found = [tf.where(learned, missed, 0), tf.cast(learned, tf.float32), tf.cast(learned & right, tf.float32)]
+    return tf.stack([tf.reduce_sum(values, -1) for values in found], -1)
+
+
 LOSSES = {
     "classification": Loss(_labels, 1),
     "multilabel": Loss(_several, 2, "float32"),
@@ -78,4 +109,7 @@ LOSSES = {
     "tagging": Loss(_labels, 2),
     "questions": Loss(_ends, 2),
     "choice": Loss(_choices, 2),
+    "causal": Loss(_words, 2),
+    "masked": Loss(_words, 2),
+    "seq2seq": Loss(_words, 2),
 }

@@ -7,20 +7,30 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model
-from pipeline.backends import Training, classical, heads
+from pipeline.backends import Training, classical, heads, predicted, scratch
 from pipeline.backends.data import Data
-from pipeline.backends.tensorflow import architectures, framework, weights
-from pipeline.backends.tensorflow import classical as networks
-from pipeline.backends.tensorflow.heads import Head, of_saved, of_task
+from pipeline.backends.tensorflow import framework, weights
+from pipeline.backends.tensorflow.defaults import complete
+from pipeline.backends.tensorflow.heads import of_saved, of_task
 from pipeline.backends.tensorflow.ports import Port, ports
+from pipeline.backends.tensorflow.top import Head
 from pipeline.errors import UserError
-from pipeline.features import Inputs
+from pipeline.features import Features, Inputs
 
 if TYPE_CHECKING:
     import numpy as np
 
-WORDS = "embeddings.word_embeddings.weight"
-SPARE = ("position_ids", "pooler.")  # what a body may have and a classifier of its kind not use
+SPARE = (  # what a body may have and a network of its kind not use
+    "position_ids", "pooler.", ".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq",
+    "EncDecAttention.relative_attention_bias",
+)  # fmt: skip
+UNSAID = {"segment_ids": ("input_ids", 0), "decoder_padding_mask": ("decoder_input_ids", 1)}  # like what, and what
+# By what KerasHub calls the inputs of a network, what transformers does.
+INPUTS = {
+    "token_ids": "input_ids", "padding_mask": "attention_mask", "segment_ids": "token_type_ids",
+    "encoder_token_ids": "input_ids", "encoder_padding_mask": "attention_mask",
+    "decoder_token_ids": "decoder_input_ids", "decoder_padding_mask": "decoder_attention_mask",
+}  # fmt: skip
 
 
 class Network:
@@ -39,29 +49,39 @@ class Network:
         self.config, self.head, self.ids, self.prefix = config, head, ids, head.prefix
         policy = keras.DTypePolicy("mixed_bfloat16" if mixed else "float32")
         size = config["vocab_size"] if ids is None else len(ids)
-        build = networks.encoder if classical.described(config) else architectures.encoder
-        encoder = build(config, size, policy)
-        logits, layers = head.build(encoder.backbone, architectures.complete(config), policy)
-        self.model = keras.Model(encoder.backbone.input, logits)
-        self._first = {self.prefix + name + ".weight": row for name, row in encoder.first.items()}
-        named = {**{self.prefix + name: layer for name, layer in encoder.layers.items()}, **layers}
+        said = complete(config)
+        self._body = body = head.body(said, size, policy)
+        logits, layers = head.build(body, said, policy)
+        self.model = keras.Model(body.backbone.input, logits)
+        self._first = {f"{self.prefix}{name}.weight": row for name, row in body.first.items()}
         used = {id(layer) for layer in self.model._flatten_layers()}  # a pooler is not, by every head
-        self.ports: list[Port] = [
-            port for name, layer in named.items() if id(layer) in used for port in ports(name, layer)
-        ]
-        self._fixed = {self.prefix + name: tensor for name, tensor in encoder.fixed.items()}
+        found = [
+            port for name, layer in body.layers.items() if id(layer) in used
+            for port in ports(self.prefix + name, layer, body.upright)
+        ]  # fmt: skip
+        found += [port for name, layer in layers.items() for port in ports(name, layer)]
+        self.ports: list[Port] = [port for port in found if port.variable.trainable]
+        self._constants = [port for port in found if not port.variable.trainable]
+        self._fixed = {self.prefix + name: tensor for name, tensor in body.fixed.items()}
+        self._parts = {
+            f"{self.prefix}{whole}.{end}": [f"{self.prefix}{part}.{end}" for part in parts]
+            for whole, parts in body.parts.items() for end in ("weight", "bias")
+        }  # fmt: skip
         self._around: dict[str, np.ndarray] = {}  # tensors of which the network has only a part
 
     def __call__(self, inputs: Mapping[str, Any], training: bool = False) -> Any:
         """Logits (float32, batch × outputs, or batch × length × outputs) for ``input_ids``, ``attention_mask`` and, for two
-        texts, ``token_type_ids`` (int32, batch × length)."""
+        texts, ``token_type_ids`` (int32, batch × length); where another text is written, that is ``decoder_input_ids`` and
+        ``decoder_attention_mask``, and has the length."""
         import tensorflow as tf
 
-        given = {"token_ids": inputs["input_ids"], "padding_mask": inputs["attention_mask"]}
-        if "segment_ids" in self.model.input:
-            types = inputs.get("token_type_ids")
-            given["segment_ids"] = tf.zeros_like(given["token_ids"]) if types is None else types
-        given = {name: tf.convert_to_tensor(values) for name, values in given.items()}
+        given = {}
+        for name in self.model.input:
+            if name in UNSAID and INPUTS[name] not in inputs:
+                ids, value = UNSAID[name]
+                given[name] = tf.fill(tf.shape(inputs[ids]), value)
+            else:
+                given[name] = tf.convert_to_tensor(inputs[INPUTS[name]])
         return tf.cast(self.model(given, training=training), tf.float32)
 
     def load(self, tensors: Mapping[str, np.ndarray], new: Callable[[str, tuple[int, ...]], np.ndarray]) -> None:
@@ -70,22 +90,24 @@ class Network:
         Raises:
             UserError: the checkpoint's body is not that of this architecture.
         """
+        known = {port.name for port in self.ports}
+        tensors = weights.cut(weights.single(tensors, self.head.twins, known), self._parts)
         self._check(tensors)
-        for port in self.ports:
+        for port in (*self.ports, *self._constants):
             found = self._fitting(port, tensors.get(port.name))
             port.load(new(port.name, port.shape) if found is None else found)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """All weights, as a checkpoint has them, rows included that the network has no part in."""
         found = dict(self._fixed)
-        for port in self.ports:
+        for port in (*self.ports, *self._constants):
             value = port.value()
             if port.name in self._around:
                 whole = self._around[port.name].copy()
                 whole[self._part(port.name)] = value
                 value = whole
             found[port.name] = value
-        return found
+        return weights.joined(found, self._parts)
 
     def saved_config(self) -> dict[str, Any]:
         """What ``config.json`` says of this network."""
@@ -123,7 +145,7 @@ class Network:
 
     def _part(self, name: str) -> np.ndarray | slice | None:
         """Which rows of a tensor the network has; all if None."""
-        if name == self.prefix + WORDS:
+        if name == f"{self.prefix}{self._body.embedding}.weight":
             return self.ids
         first = self._first.get(name, 0)
         return slice(first, None) if first else None
@@ -152,8 +174,13 @@ def load(base: Model, head: str, data: Data, training: Training, mixed: bool) ->
     if classical.described(config):
         classical.check(head)
     config = {**config, **heads.settings(base, head, data.labels, training)}
-    data.vocabulary.check(config["vocab_size"])
-    made = Network(config, of_task(head, config["model_type"]), data.vocabulary.ids, mixed)
+    if scratch.described(config):
+        raise UserError("base.model=anew: TensorFlow makes no network anew; name a model, or use backend=pytorch")
+    ids = None
+    if data.vocabulary is not None:
+        data.vocabulary.check(config["vocab_size"])
+        ids = data.vocabulary.ids
+    made = Network(config, of_task(head, config["model_type"]), ids, mixed)
     if classical.described(config):
         tensors = classical.weights(config, training.seed, data.seen)
     else:
@@ -202,6 +229,25 @@ def compiled(network: Network, names: Iterable[str]) -> Callable[[Inputs], np.nd
         return found
 
     return run
+
+
+def measured(
+    network: Network,
+    run: Callable[[Inputs], np.ndarray],
+    head: str,
+    features: Features,
+    batch_size: int,
+    **more: Callable[..., Any],
+) -> np.ndarray:
+    """See :func:`pipeline.backends.predicted.measured`; ``run`` is what :func:`compiled` gives."""
+    from pipeline.backends.tensorflow import losses
+
+    def measure(inputs: Inputs, targets: np.ndarray) -> np.ndarray:
+        found: np.ndarray = losses.measured(run(inputs), targets.astype("int32")).numpy()
+        return found
+
+    asked = predicted.ASKED[head]
+    return predicted.measured(measure, asked, features, batch_size, network.config["vocab_size"], **more)
 
 
 def served(network: Network, names: Iterable[str], dtype: str) -> Any:

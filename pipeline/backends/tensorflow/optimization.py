@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.backends import Training
+from pipeline.backends import Limits, Training
 from pipeline.backends.tensorflow.ports import Port
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ MOMENTS = {
     "rmsprop": ("square",),
     "momentum": ("velocity",),
     "sgd": (),
+}
+LIMITS: Limits = {
+    "optimizer": tuple(MOMENTS),
+    "adapter": ("none",),
+    "gradient_checkpointing": (False,),
+    "packing": (False,),
 }
 
 

@@ -1,7 +1,7 @@
 """Between the variables of Keras layers and the tensors of a checkpoint of transformers, in both directions.
 
 Keras keeps a matrix as (inputs, outputs), with the heads of attention as an axis of their own, and a convolution
-as (width, inputs, outputs); a checkpoint keeps the axes the other way round.  The rest is laid out alike.
+as (width, inputs, outputs); most checkpoints keep the axes the other way round.  The rest is laid out alike.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Port:
     name: str
     variable: Any
     shape: tuple[int, ...]  # of the tensor
-    turned: bool = False  # whether its axes are in reverse order
+    axes: tuple[int, ...] = ()  # of the variable, in the order of the tensor's; as they are, if empty
 
     @property
     def is_matrix(self) -> bool:
@@ -33,39 +33,53 @@ class Port:
 
     def load(self, tensor: np.ndarray) -> None:
         """Put the tensor's values into the variable."""
-        self.variable.assign((tensor.T if self.turned else tensor).reshape(self.variable.shape))
+        import numpy as np
+
+        shape = tuple(self.variable.shape)
+        if self.axes:
+            tensor = tensor.reshape([shape[axis] for axis in self.axes]).transpose(np.argsort(self.axes))
+        self.variable.assign(tensor.reshape(shape))
 
     def value(self) -> np.ndarray:
         """The variable as a checkpoint has it (float32)."""
         found: np.ndarray = self.variable.numpy()
-        return found.reshape(self.shape[::-1]).T if self.turned else found.reshape(self.shape)
+        return (found.transpose(self.axes) if self.axes else found).reshape(self.shape)
 
 
-def ports(name: str, layer: Any) -> Iterator[Port]:
-    """The ports of a Keras layer that a checkpoint calls ``name``."""
+def ports(name: str, layer: Any, upright: bool = False) -> Iterator[Port]:
+    """The ports of a Keras layer that a checkpoint calls ``name``; ``upright``: its matrix stands there as it is here."""
     if isinstance(layer, framework.keras().layers.LSTM):
         yield from _lstm(name, layer)
         return
-    for weight, found, turned in (
-        ("weight", _first(layer, "embeddings", "position_embeddings", "gamma"), False),
-        ("weight", _first(layer, "kernel"), True),
-        ("bias", _first(layer, "bias", "beta"), False),
-    ):
-        if found is not None:
-            shape = tuple(found.shape)
-            if turned and len(shape) == 3 and hasattr(layer, "equation"):  # EinsumDense: heads are an axis
-                outputs = math.prod(layer.bias.shape)
-                shape = (math.prod(shape) // outputs, outputs)
-            elif weight == "bias":
-                shape = (math.prod(shape),)
-            yield Port(f"{name}.{weight}", found, shape[::-1] if turned else shape, turned)
+    if (constant := _first(layer, "constant")) is not None:
+        yield Port(name, constant, (1, *constant.shape))
+    if (kernel := _first(layer, "kernel")) is not None:
+        yield _matrix(f"{name}.weight", layer, kernel, upright)
+    tables = ("embeddings", "position_embeddings", "relative_attention_bias", "gamma", "scale", "weight")
+    if (table := _first(layer, *tables)) is not None:
+        yield Port(f"{name}.weight", table, tuple(table.shape))
+    if (bias := _first(layer, "bias", "beta")) is not None:
+        yield Port(f"{name}.bias", bias, (math.prod(bias.shape),))
+
+
+def _matrix(name: str, layer: Any, kernel: Any, upright: bool) -> Port:
+    shape = tuple(kernel.shape)
+    if not hasattr(layer, "equation"):  # Dense and Conv1D
+        axes = tuple(range(len(shape)))
+        return Port(name, kernel, shape) if upright else Port(name, kernel, shape[::-1], axes[::-1])
+    _, letters, given = layer.equation.replace("->", ",").split(",")  # EinsumDense, where heads are an axis
+    outputs = tuple(axis for axis, letter in enumerate(letters) if letter in given)
+    inputs = tuple(axis for axis, letter in enumerate(letters) if letter not in given)
+    axes = inputs + outputs if upright else outputs + inputs
+    sizes = [math.prod(shape[axis] for axis in some) for some in (inputs, outputs)]
+    return Port(name, kernel, tuple(sizes if upright else sizes[::-1]), axes)
 
 
 def _lstm(name: str, layer: Any) -> Iterator[Port]:
     """The gates of both stand in the same order: input, forget, cell, output."""
     cell = layer.cell
     for weight, found in (("weight_ih_l0", cell.kernel), ("weight_hh_l0", cell.recurrent_kernel)):
-        yield Port(f"{name}.{weight}", found, tuple(found.shape)[::-1], turned=True)
+        yield Port(f"{name}.{weight}", found, tuple(found.shape)[::-1], (1, 0))
     yield Port(f"{name}.bias_ih_l0", cell.bias, tuple(cell.bias.shape))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.backends.tensorflow import framework
+from pipeline.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,48 @@ def write(folder: Path, tensors: Mapping[str, np.ndarray], config: Mapping[str, 
     save_file(whole, folder / "model.safetensors", metadata={"format": "pt"})
     text = json.dumps(config, indent=2, ensure_ascii=False, sort_keys=True)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+
+
+def single(
+    tensors: Mapping[str, np.ndarray], twins: Mapping[str, Sequence[str]], known: Container[str]
+) -> dict[str, np.ndarray]:
+    """Tensors of which a checkpoint may have copies (``twins``, by name) once, but for those that are ``known`` as others.
+
+    Raises:
+        UserError: a copy is none.
+    """
+    import numpy as np
+
+    found = dict(tensors)
+    for name, others in twins.items():
+        for other in (other for other in others if other in found and other not in known):
+            copy = found.pop(other)
+            if not np.array_equal(found.setdefault(name, copy), copy):
+                raise UserError(
+                    f"base.model: {name} and {other} differ, but are one by config.json; use backend=pytorch, or get it again"
+                )
+    return found
+
+
+def cut(tensors: Mapping[str, np.ndarray], parts: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+    """With tensors in ``parts``, by name, that stand side by side in a checkpoint."""
+    import numpy as np
+
+    found = dict(tensors)
+    for whole in parts.keys() & found.keys():
+        pieces = np.array_split(found.pop(whole), len(parts[whole]), axis=-1)
+        found |= dict(zip(parts[whole], pieces, strict=True))
+    return found
+
+
+def joined(tensors: Mapping[str, np.ndarray], parts: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+    """What :func:`cut` was given."""
+    import numpy as np
+
+    found = dict(tensors)
+    for whole, names in parts.items():
+        found[whole] = np.concatenate([found.pop(name) for name in names], axis=-1)
+    return found
 
 
 def _modern(name: str) -> str:
