@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 RESUME = ".resume"  # in a stage's directory: what a killed call leaves for the next at the same result
+ADAPTER = "adapter"  # in a Model and a Bundle: what was learned, apart from the base
 LOGS = "logs"  # in an artifact: kept, but no part of its content, for it may hold times
 
 
@@ -53,9 +54,9 @@ class Splits(Artifact):
 
 
 class Corpus(Splits):
-    """Examples to learn from: texts in columns that the task names, such as ``text``; ``label``, the target; and ``row``
-    (int64, the how many-th of its file it was, from 1).  ``labels.json`` names what the model answers with, ``data.json``
-    says what was odd."""
+    """Examples to learn from: texts in columns that the task names, such as ``text``; ``label``, the target, where there is
+    more to learn than the text itself; and ``row`` (int64, the how many-th of its file it was, from 1).  ``labels.json``
+    names what the model answers with, ``data.json`` says what was odd."""
 
     shown = ("data.json",)
 
@@ -63,24 +64,36 @@ class Corpus(Splits):
 class Tokens(Splits):
     """Examples as rows for a network, several for one where it is cut into windows or has choices: ``input_ids`` (lists of
     int32, special tokens included, not padded), ``token_type_ids`` where there are two parts, ``example`` (the row of
-    the corpus), ``label`` and what else the task needs; ``tokenizer/``; ``labels.json``; ``tokens.json`` says what pads,
-    and what was cut or unknown."""
+    the corpus), ``label`` and what else the task needs; ``tokenizer/``, and ``target/`` where targets have one of their
+    own; ``labels.json``; ``tokens.json`` says what pads, and what was cut or unknown."""
 
     def features(self, split: str) -> Features:
         """The rows of a split."""
-        return Features(self.table(split), self.read("tokens.json")["pad_id"])
+        facts = self.read("tokens.json")
+        return Features(self.table(split), facts["pad_id"], facts["special_ids"])
 
 
 class Model(Artifact):
     """A checkpoint as ``from_pretrained`` reads it, with its tokenizer.  A fine-tuned one has
     ``decision.json`` too, how answers are read off its logits; ``history.json``: losses, and the metrics of the weights
-    that were kept; and ``logs/``: TensorBoard's files and ``speed.json``."""
+    that were kept; ``logs/``: TensorBoard's files and ``speed.json``; and where an adapter was learned, ``adapter/``: it
+    alone, as peft reads it."""
 
     shown = ("history.json", "logs")
 
 
 class Predictions(Artifact):
-    """``{split}.npy``: logits (float32), as :class:`pipeline.tasks.Evidence` has them."""
+    """``{split}.npy``: logits (float32), and ``{split}.arrow`` what else was asked of the model, if anything was, as
+    :class:`pipeline.tasks.Evidence` has them."""
+
+    def extra(self, split: str) -> pa.Table | None:
+        """What else was asked."""
+        import pyarrow as pa
+
+        if not (self.path / f"{split}.arrow").exists():
+            return None
+        with pa.memory_map(str(self.path / f"{split}.arrow")) as file, pa.ipc.open_stream(file) as stream:
+            return stream.read_all()
 
 
 class Scores(Artifact):
@@ -96,14 +109,16 @@ BESIDE = (
     "decision.json",
     "tokenizer.json",
     "tokenizer_config.json",
+    "chat_template.jinja",
+    "target",
 )  # in the folder of each format, for its users
 
 
 class Bundle(Artifact):
     """A model packaged for use without this project: ``model/`` (Hugging Face), a folder for each other
-    format, and ``exports.json`` with what the checks measured."""
+    format, ``adapter/`` where one was learned, and ``exports.json`` with what the checks measured."""
 
-    shown = ("model", "onnx", "savedmodel", "litert", "exports.json")
+    shown = ("model", ADAPTER, "onnx", "savedmodel", "litert", "exports.json")
 
 
 class Card(Artifact):

@@ -7,10 +7,14 @@ wires its own, as docs/recipes.md shows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pipeline import backends, formats
-from pipeline.backends import Finetuning, Prediction, Training
+from pipeline.backends import Asking, Finetuning, Generation, Prediction, Training
+from pipeline.backends.heads import HEADS
+from pipeline.backends.scratch import ANEW
 from pipeline.corpora.source import Source
+from pipeline.fields import require
 from pipeline.formats import Export
 from pipeline.stages.card import CardContent, Description, card
 from pipeline.stages.collect import Collection, collect
@@ -41,22 +45,80 @@ class Settings:
     publication: Publication = Publication()
 
 
-def finetuned(config: Settings, kind: Kind) -> Step:
-    """Base and corpus → tokens → model → predictions → scores, exports, card and, if asked for, publication."""
-    backend = backends.load(config.backend)
-    task, learned, skip = config.task, kind.learned(config.task), getattr(config.task, "invalid", "refuse") == "skip"
-    base = Step(fetch, Fetching(config.base, backend.KINDS))
-    corpus = Step(collect, Collection(config.corpus, kind.form(task), skip=skip))
-    tokens = Step(tokenize, Tokenization(learned, config.max_length), base=base, corpus=corpus)
-    model = Step(backend.finetune, Finetuning(learned, config.training), base=base, tokens=tokens)
-    predictions = Step(backend.predict, config.prediction, model=model, tokens=tokens)
-    scores = Step(
-        evaluate, Evaluation(task, kind.judging), model=model, predictions=predictions, tokens=tokens, corpus=corpus
+@dataclass(frozen=True, kw_only=True)
+class WritingSettings(Settings):
+    """What recipes can be told besides whose models write."""
+
+    generation: Generation = Generation()
+
+
+class Learning(Protocol):
+    """What is learned from what, and how."""
+
+    @property
+    def corpus(self) -> Source: ...
+    @property
+    def task(self) -> Any: ...
+    @property
+    def max_length(self) -> int: ...
+    @property
+    def training(self) -> Training: ...
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The steps of one training."""
+
+    base: Step
+    corpus: Step
+    tokens: Step
+    model: Step
+
+
+def trained(learning: Learning, kind: Kind, backend: backends.Backend, base: Step, prefix: str = "") -> Trained:
+    """Corpus → tokens → model, from the weights that ``base`` makes: those of a checkpoint, or of another training.
+
+    Args:
+        prefix: in front of the names of the steps, where a recipe has more than one training.
+    """
+    task, skip = kind.learned(learning.task), getattr(learning.task, "invalid", "refuse") == "skip"
+    collection = Collection(learning.corpus, kind.form(learning.task), skip=skip)
+    corpus = Step(collect, collection, name=f"{prefix}collect")
+    tokenization = Tokenization(task, learning.max_length)
+    tokens = Step(tokenize, tokenization, name=f"{prefix}tokenize", base=base, corpus=corpus)
+    finetuning = Finetuning(task, learning.training)
+    model = Step(backend.finetune, finetuning, name=f"{prefix}finetune", base=base, tokens=tokens)
+    return Trained(base, corpus, tokens, model)
+
+
+def fetched(config: Settings, backend: backends.Backend) -> Step:
+    """The base model."""
+    return Step(fetch, Fetching(config.base, backend.KINDS[config.task.head]))
+
+
+def finetuned(config: Settings, kind: Kind, base: Step | None = None) -> Step:
+    """Base and corpus → tokens → model → predictions → scores, exports, card and, if asked for, publication.
+
+    Args:
+        base: what makes the weights to begin with; if nothing is said, the checkpoint of ``config`` is fetched.
+    """
+    require(
+        config.base.model != ANEW or config.task.head == "causal",
+        "base.model=anew: is for recipes that go on with text, such as generate; name a folder or an id on the Hub",
     )
-    packaging = Packaging(config.export, learned, formats.chosen(config.export))
-    bundle = Step(export, packaging, model=model, predictions=predictions, tokens=tokens, corpus=corpus)
-    content = CardContent(config.card, task, config.training)
-    described = Step(card, content, base=base, corpus=corpus, tokens=tokens, model=model, scores=scores, bundle=bundle)
+    backend, task, head = backends.load(config.backend), config.task, HEADS[config.task.head]
+    backends.check(config.backend, backend.LIMITS, config.training)
+    config.publication.check(adapter=config.training.adapter != "none")
+    generation = getattr(config, "generation", None)
+    steps = trained(config, kind, backend, base or fetched(config, backend))
+    learned: Any = {"model": steps.model, "tokens": steps.tokens}
+    predictions = Step(backend.predict, Asking(task.head, config.prediction, generation), **learned)
+    answered: Any = {**learned, "predictions": predictions, "corpus": steps.corpus}
+    scores = Step(evaluate, Evaluation(task, kind.judging), **answered)
+    chosen = formats.chosen(config.export, writes=head.writes)
+    bundle = Step(export, Packaging(config.export, kind.learned(task), chosen, generation), **answered)
+    content = CardContent(config.card, task, config.training, config.publication.weights)
+    described = Step(card, content, base=steps.base, corpus=steps.corpus, **learned, scores=scores, bundle=bundle)
     if config.publication.repo:
         return Step(publish, config.publication, bundle=bundle, scores=scores, card=described)
     return described

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import os
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is 0, 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it has no variable for that
     parser = _parser()
     options, more = parser.parse_known_args(arguments)
     if more:  # settings that follow an option

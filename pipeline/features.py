@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -70,10 +70,12 @@ class Features:
         table: columns ``input_ids`` (lists), ``example`` (which row of the corpus each is of, in order), and by the task
             ``token_type_ids`` (lists), ``label`` and others.
         pad: the token id that fills rows up.
+        special: other token ids that heads which predict tokens need: ``start``, which a decoder begins with; ``mask``,
+            which hides a token; ``size``, how many there are; and ``forced``, which every text begins with.
     """
 
-    def __init__(self, table: pa.Table, pad: int) -> None:
-        self._table, self.pad = table, pad
+    def __init__(self, table: pa.Table, pad: int, special: Mapping[str, int] | None = None) -> None:
+        self._table, self.pad, self.special = table, pad, dict(special or {})
         self.ids = Lists(table["input_ids"])
         self.lengths = self.ids.lengths  # tokens of each row
         self._lists: dict[str, Lists] = {}  # of columns that were asked for: a batch asks for few rows of them
@@ -106,6 +108,10 @@ class Features:
         if column not in self._lists:
             self._lists[column] = Lists(self._table[column])
         return self._lists[column]
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Features:
+        """Some rows by themselves."""
+        return Features(self._table.take(rows), self.pad, self.special)
 
     def vocabulary(self) -> np.ndarray:
         """The token ids that occur, in order."""

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib import import_module
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.backends import batches
+from pipeline import formats
+from pipeline.backends import Generation, batches
 from pipeline.backends.heads import HEADS
 from pipeline.corpora import arrow, columns, encodings, files, rows
 from pipeline.corpora.forms import Form
 from pipeline.corpora.rows import Row
 from pipeline.errors import UserError
 from pipeline.features import Features
-from pipeline.formats import CLASSES, Name
+from pipeline.formats import Name
+from pipeline.stages import targets
 from pipeline.stages.tokenize import Encoder
-from pipeline.tasks import Evidence, Judging, Task
+from pipeline.tasks import MEASURED, Evidence, Judging, Task
+from pipeline.tasks.classification import probabilities
 
-FILES: dict[Name, str] = {  # what each format is known by
-    "safetensors": "model.safetensors",
-    "onnx": "model.onnx",
-    "savedmodel": "saved_model.pb",
-    "litert": "model.tflite",
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+FILES: dict[Name, tuple[str, ...]] = {  # what each format is known by
+    "safetensors": ("model.safetensors", "model.safetensors.index.json"),
+    "onnx": ("model.onnx", "decoder.onnx"),
+    "savedmodel": ("saved_model.pb",),
+    "litert": ("model.tflite",),
 }
 CHUNK = 1_000  # examples answered at once
+FILLERS = 5  # tokens told for each that is hidden
 TYPED = Path("--text")
 
 
@@ -35,6 +42,7 @@ class Model:
 
     Args:
         folder: of a run's results, with ``model/`` and those of other formats; or of one format alone.
+        generation: how it writes, if it does; as it was saved, if nothing is said.
         task: what the model was trained for.
         form: how it reads rows.
         judging: how its answers are read.
@@ -45,19 +53,27 @@ class Model:
     """
 
     def __init__(
-        self, folder: Path, task: Task, form: Form, judging: Judging, format: Name = "safetensors", batch_size: int = 64
+        self,
+        folder: Path,
+        task: Task,
+        form: Form,
+        judging: Judging,
+        format: Name = "safetensors",
+        batch_size: int = 64,
+        generation: Generation | None = None,
     ) -> None:
-        from tokenizers import Tokenizer
-
         place = _place(folder, format)
         config, self.decision = (json.loads((place / f"{n}.json").read_text("utf-8")) for n in ("config", "decision"))
-        self.labels = [config["id2label"][str(number)] for number in range(len(config["id2label"]))]
+        names = {} if HEADS[task.head].predicts else config["id2label"]
+        self.labels = [names[str(number)] for number in range(len(names))]
         self.task, self.form, self.judging, self.batch_size = task, form, judging, batch_size
+        self._settings = generation.options() if generation else {}
         self._pad = config.get("pad_token_id") or 0
         types = "token_type_ids" in self.decision["inputs"]
-        tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
-        self._encoder = Encoder(task, tokenizer, self.decision["max_length"], types=types)
-        self._runtime = getattr(import_module(f"pipeline.formats.{format}"), CLASSES[format]).load(place)
+        self._tokenizers = targets.saved(place)
+        self._encoder = Encoder(task, self._tokenizers, self.decision["max_length"], types=types)
+        self._head = HEADS[task.head]
+        self._runtime = formats.kind(format, writes=self._head.writes).load(place)
 
     def answers(
         self, found: Iterable[Row], advance: Callable[[int], object] = lambda examples: None
@@ -89,12 +105,54 @@ class Model:
         types = {name: arrow.type_of(kind) for name, kind in self.form.schema.items() if name in examples[0]}
         corpus = pa.table({name: pa.array([e[name] for e in examples], kind) for name, kind in types.items()})
         features = Features(pa.Table.from_batches([self._encoder.encode(corpus.to_batches()[0])[0]]), self._pad)
-        logits = batches.answers(
-            self._runtime.run, features, self.batch_size, len(self.labels), tokens=HEADS[self.task.head].tokens
+        evidence = Evidence(
+            self._logits(features), features, corpus, self.labels, self.task, self.decision, extra=self._extra(features)
         )
-        evidence = Evidence(logits, features, corpus, self.labels, self.task, self.decision)
         for example, answer in zip(examples, self.judging.decode(evidence), strict=True):
             yield {**{name: example[name] for name in self.form.typed if name in example}, **answer}
+
+    def _logits(self, features: Features) -> np.ndarray:
+        import numpy as np
+
+        if self._head.predicts:  # there is nothing to compare with
+            return np.zeros((len(features), len(MEASURED)), np.float32)
+        return batches.answers(self._runtime.run, features, self.batch_size, len(self.labels), tokens=self._head.tokens)
+
+    def _extra(self, features: Features) -> pa.Table | None:
+        """What is written, or fills the gaps; one or the other where a vocabulary is answered with."""
+        import pyarrow as pa
+
+        if self._head.writes:
+            return pa.table({"text": pa.array(self._written(features), pa.string())})
+        return pa.table({"filled": self._filled(features)}) if self._head.predicts else None
+
+    def _written(self, features: Features) -> list[str]:
+        """A text for each row."""
+        ids: list[list[int]] = [[]] * len(features)
+        for batch in batches.by_length(features.lengths, self.batch_size):
+            for row, written in zip(
+                batch.tolist(), self._runtime.generate(features.inputs(batch), self._settings), strict=True
+            ):
+                ids[row] = written
+        texts: list[str] = self._tokenizers.target.decode_batch(ids)
+        return [text.strip() for text in texts]
+
+    def _filled(self, features: Features) -> list[list[dict[str, Any]]]:
+        """For each row and each token that hides another, the likeliest ones."""
+        import numpy as np
+
+        tokenizer, found = self._tokenizers.text, []
+        mask = tokenizer.token_to_id(self._tokenizers.names["mask_token"])
+        for row in range(len(features)):
+            inputs = features.inputs([row])
+            places = np.flatnonzero(inputs["input_ids"][0] == mask)
+            shares = probabilities(self._runtime.run(inputs)[0, places]) if len(places) else np.zeros((0, 1))
+            best = np.argsort(-shares, -1)[:, :FILLERS]
+            found.append([
+                {"tokens": [tokenizer.id_to_token(int(i)) for i in ids], "probabilities": [round(float(share[i]), 6) for i in ids]}
+                for share, ids in zip(shares, best, strict=True)
+            ])  # fmt: skip
+        return found
 
 
 def typed(form: Form, texts: Sequence[str]) -> Row:
@@ -156,6 +214,6 @@ def _lines(form: Form, file: Path, encoding: str) -> Iterator[Row]:
 def _place(folder: Path, format: Name) -> Path:
     """Where a format is."""
     for place in (folder / ("model" if format == "safetensors" else format), folder):
-        if (place / "decision.json").is_file() and (place / FILES[format]).is_file():
+        if (place / "decision.json").is_file() and any((place / file).is_file() for file in FILES[format]):
             return place
     raise UserError(f"{folder}: has no model in the format {format}; make it with export.formats=safetensors,{format}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import durable, formats, inference, recipes
+from pipeline.backends import Asking, Generation
 from pipeline.commands import home
 from pipeline.config import override
 from pipeline.console import Console
@@ -34,9 +35,9 @@ def predict(
         raise UserError('predict: give either --text "…", or --file FILE, which may have --out FILE beside it')
     if format not in formats.CLASSES:
         raise UserError(f"--format {format}: no such format; {nearest(format, formats.CLASSES)}")
-    task, form, judging, encoding = _asked(recipe, assignments, settings)
+    task, form, judging, encoding, generation = _asked(recipe, assignments, settings)
     rows = [inference.typed(form, texts)] if file is None else inference.read(form, file, encoding)
-    model = inference.Model(_results(recipe), task, form, judging, format)
+    model = inference.Model(_results(recipe), task, form, judging, format, generation=generation)
     if out is None:
         for answer in model.answers(rows):
             print(json.dumps(answer, ensure_ascii=False))
@@ -48,15 +49,20 @@ def predict(
     print(f"{out}: written")
 
 
-def _asked(recipe: str, assignments: Sequence[str], file: Path | None) -> tuple[Task, Form, Judging, str]:
-    """What a recipe's model is asked, how it reads rows, how its answers are read, and in which encoding files are."""
+def _asked(
+    recipe: str, assignments: Sequence[str], file: Path | None
+) -> tuple[Task, Form, Judging, str, Generation | None]:
+    """What a recipe's model is asked, how it reads rows, how its answers are read, in which encoding files are, and how it
+    writes, if it does."""
     module = recipes.load(recipe)
     target: Step = module.plan(override(module.Config(), assignments, file))
     sources = [step.config for step in target.walk() if isinstance(step.config, Collection)]
     found = [step.config for step in target.walk() if isinstance(step.config, Evaluation)]
     if not found or not sources:
         raise UserError(f"{recipe}: has no steps collect and evaluate, which say how rows and answers are read")
-    return found[0].task, sources[0].form, found[0].judging, sources[0].source.encoding
+    asking = [step.config for step in target.walk() if isinstance(step.config, Asking)]
+    generation = asking[-1].generation if asking else None
+    return found[-1].task, sources[-1].form, found[-1].judging, sources[-1].source.encoding, generation
 
 
 def _results(recipe: str) -> Path:

@@ -133,6 +133,59 @@ def make_model(folder: Path, kind: str = "bert", **changes: Any) -> Path:
     return folder
 
 
+# Small networks that write, as transformers has them; sizes are called otherwise in each.
+DECODERS: dict[str, dict[str, Any]] = {
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 96},
+    "llama": {"num_key_value_heads": 1, "max_position_embeddings": 96},
+    "qwen2": {"num_key_value_heads": 1, "max_position_embeddings": 96},
+    "qwen3": {"num_key_value_heads": 1, "max_position_embeddings": 96, "head_dim": 16},
+}
+BOTH: dict[str, dict[str, Any]] = {
+    "t5": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2, "decoder_start_token_id": 0},
+    **{
+        kind: {
+            "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 96,
+        }
+        for kind in ("bart", "marian")
+    },
+}  # fmt: skip
+
+
+def make_writer(folder: Path, kind: str, texts: Iterable[str] = (), **changes: Any) -> Path:
+    """A small random model that writes, saved with a byte-pair tokenizer of some texts."""
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    said = list(texts) or [text for text, _ in review_rows(200)]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    special = list(names.values())
+    tokenizer.train_from_iterator(
+        said, trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet)
+    )
+    if kind in BOTH:
+        end = [("</s>", tokenizer.token_to_id("</s>"))]
+        tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=end)
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=96, **names)
+    ids = {name.replace("token", "token_id"): fast.convert_tokens_to_ids(token) for name, token in names.items()}
+    ids.pop("unk_token_id")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    own = BOTH[kind] if kind in BOTH else {**({} if kind == "gpt2" else sizes), **DECODERS[kind]}
+    start = (
+        {"decoder_start_token_id": ids["eos_token_id" if kind == "bart" else "pad_token_id"]} if kind in BOTH else {}
+    )
+    config = transformers.AutoConfig.for_model(kind, vocab_size=len(fast), **{**own, **ids, **start, **changes})
+    torch.manual_seed(0)
+    auto = transformers.AutoModelForSeq2SeqLM if kind in BOTH else transformers.AutoModelForCausalLM
+    auto.from_config(config).save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return folder
+
+
 def read_json(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
@@ -147,4 +200,4 @@ def quick(reviews: Path, model: Path, *more: str) -> list[str]:
 
 def form_of(task: Any) -> Any:
     """How a task reads the rows of a source."""
-    return import_module(type(task).__module__).KIND.form(task)
+    return import_module(type(task).__module__).form(task)

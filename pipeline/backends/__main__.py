@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, get_args, get_type_hints
 
 from pipeline import backends
-from pipeline.backends import Training, classical
+from pipeline.backends import Training, classical, written
 
 DEVICES = {
     "pytorch": "CPU; GPUs of CUDA, ROCm, XPU and MPS",
@@ -26,16 +26,32 @@ def table() -> Iterator[str]:
 
 
 def _kinds(name: Any) -> str:
-    found = [kind for kind in import_module(f"pipeline.backends.{name}").KINDS if kind not in classical.TYPES]
-    return ", ".join(found) or "every one that transformers has the task's head for"
+    heads: dict[tuple[str, ...], list[str]] = {}  # by model types
+    for head, kinds in import_module(f"pipeline.backends.{name}").KINDS.items():
+        heads.setdefault(kinds, []).append(head)
+    if list(heads) == [()]:
+        return "every one that transformers has the task's head for"
+    return "; ".join(f"{', '.join(kinds)} for {', '.join(of)}" for kinds, of in heads.items())
 
 
 def _heads(name: Any) -> str:
-    return ", ".join(import_module(f"pipeline.backends.{name}").HEADS)
+    return ", ".join(import_module(f"pipeline.backends.{name}").KINDS)
 
 
-def _choices(setting: str) -> str:
-    return ", ".join(get_args(get_type_hints(Training)[setting]))
+def _choices(setting: str) -> Callable[[Any], str]:
+    """The values of a setting that a backend knows."""
+    every = get_args(get_type_hints(Training)[setting]) or (False, True)
+
+    def known(name: Any) -> str:
+        return ", ".join(map(written, import_module(f"pipeline.backends.{name}").LIMITS.get(setting, every)))
+
+    return known
+
+
+def _others() -> int:
+    """How many settings no line of the table is about."""
+    told = [name.partition("training.")[2].rstrip("`") for name in ROWS]
+    return sum(field.name not in told and not field.name.startswith("adapter_") for field in fields(Training))
 
 
 ROWS: dict[str, Callable[[Any], str]] = {
@@ -44,9 +60,11 @@ ROWS: dict[str, Callable[[Any], str]] = {
     "heads": _heads,
     "model types": _kinds,
     "`base.architecture`": lambda name: f"transformer; {', '.join(classical.KINDS)} for {', '.join(classical.HEADS)}",
-    "`training.optimizer`": lambda name: _choices("optimizer"),
-    "`training.precision`": lambda name: _choices("precision"),
-    "all other settings of `training`": lambda name: f"{len(fields(Training)) - 2}, with the same meaning",
+    "`training.optimizer`": _choices("optimizer"),
+    "`training.precision`": _choices("precision"),
+    "`training.adapter`": _choices("adapter"),
+    "`training.gradient_checkpointing`": _choices("gradient_checkpointing"),
+    "all other settings of `training`": lambda name: f"{_others()}, with the same meaning",
 }  # fmt: skip
 
 

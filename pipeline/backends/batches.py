@@ -28,12 +28,21 @@ def shuffled(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> lis
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def by_length(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """All rows in batches of like length, the longest first, so that memory runs out at once or not at all."""
+def by_length(lengths: np.ndarray, batch_size: int, most: int | None = None) -> list[np.ndarray]:
+    """All rows in batches of like length, the longest first, so that memory runs out at once or not at all.
+
+    Args:
+        most: tokens of a batch, padding included, but for one of a single row.
+    """
     import numpy as np
 
     order = np.argsort(-lengths, kind="stable")
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    found, start = [], 0
+    while start < len(order):
+        rows = batch_size if most is None else min(batch_size, max(1, most // max(1, int(lengths[order[start]]))))
+        found.append(order[start : start + rows])
+        start += rows
+    return found
 
 
 def answers(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Tokens
-from pipeline.backends import Finetuning, Training
+from pipeline.backends import Finetuning, Training, predicted
 from pipeline.backends.batches import shuffled
+from pipeline.backends.heads import HEADS
 from pipeline.backends.vocabulary import Vocabulary
 from pipeline.features import IGNORED, Features, Inputs
 
@@ -45,16 +46,23 @@ class Batch:
 
 
 class Data:
-    """The training and validation splits of ``tokens`` for a head, with ids as rows of the smaller ``vocabulary``."""
+    """The training and validation splits of ``tokens`` for a head, with ids as rows of the smaller ``vocabulary``; there is
+    none where the network answers with the very tokens that it reads."""
 
-    def __init__(self, training: Training, tokens: Tokens, head: str = "classification") -> None:
+    def __init__(self, config: Finetuning, tokens: Tokens) -> None:
         import numpy as np
 
+        training, head = config.training, config.task.head
+        self.tokens = tokens
         self.train, self.validation = tokens.features("train"), tokens.features("validation")
         self.labels: list[str] = tokens.read("labels.json")
         self.seen = self.train.vocabulary()  # the token ids of the training texts
-        self.vocabulary = Vocabulary(np.union1d(self.seen, self.validation.vocabulary()), self.train.pad)
-        self.head = head
+        facts = tokens.read("tokens.json")
+        whole = HEADS[head].predicts and not facts["own_vocabulary"]
+        used = None if whole else np.union1d(self.seen, self.validation.vocabulary())
+        self.vocabulary = None if used is None else Vocabulary(used, self.train.pad)
+        self.head, self._longest = head, facts["max_length"]
+        self._hidden: float = getattr(config.task, "masked", 0.0)  # share of the tokens
         self.scale = _scale(self.train) if head == "regression" else (0.0, 1.0)  # mean and deviation of the numbers
         self.class_weights = class_weights(training, self.train, len(self.labels), head)
         self._training = training
@@ -62,6 +70,8 @@ class Data:
         starts = np.flatnonzero(np.diff(self.train.examples, prepend=-1)) if head == "choice" else None
         self._units = None if starts is None else np.split(np.arange(len(self.train)), starts[1:])
         lengths = self.train.lengths
+        if head == "seq2seq":  # what is written is as much work as what is read
+            lengths = np.maximum(lengths, self.train.lists("label").lengths)
         self._lengths: np.ndarray = lengths if starts is None else np.maximum.reduceat(lengths, starts)
 
     @property
@@ -76,14 +86,25 @@ class Data:
         rows = [self._rows(batch) for batch in batches]
         return [rows[at : at + size] for at in range(0, len(rows), size)]
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """These rows of the training split."""
+    def batch(self, rows: np.ndarray, epoch: int = 0) -> Batch:
+        """These rows of the training split, as they are learned in an epoch."""
+        if HEADS[self.head].predicts:
+            inputs, targets = self._predicted(rows, epoch)
+            return Batch(self.renumbered(inputs), targets, float((targets != IGNORED).sum()))
         inputs = self.renumbered(self.train.inputs(rows))
         targets, weight = TARGETS[self.head](self, rows)
         return Batch(inputs, targets, weight)
 
+    def _predicted(self, rows: np.ndarray, epoch: int) -> predicted.Asked:
+        if self.head == "masked":
+            return predicted.drawn(self.train, rows, self._hidden, [self._training.seed, epoch])
+        asked = predicted.ASKED[self.head](self.train, rows)
+        return predicted.packed(asked, self._longest) if self._training.packing else asked
+
     def renumbered(self, inputs: Inputs) -> Inputs:
         """With token ids as rows of the smaller vocabulary."""
+        if self.vocabulary is None:
+            return inputs
         return {**inputs, "input_ids": self.vocabulary.renumber(inputs["input_ids"])}
 
     def in_units(self, logits: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from pipeline.artifacts import Model
+from pipeline.artifacts import ADAPTER, Model
 from pipeline.backends import Training
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Head:
     """``problem_type`` is what ``config.json`` calls it, if anything; ``tokens``: it answers for each token; ``labelled``: its
-    outputs have names of their own, and mean nothing without them."""
+    outputs have names of their own, and mean nothing without them; ``predicts``: it answers with tokens of its vocabulary; ``writes``: so
+    that texts come of it."""
 
     problem_type: str | None
     tokens: bool = False
     labelled: bool = False
+    predicts: bool = False
+    writes: bool = False
 
 
 HEADS = {
@@ -37,9 +40,17 @@ HEADS = {
     "tagging": Head(None, tokens=True, labelled=True),
     "questions": Head(None, tokens=True),
     "choice": Head(None),
+    "seq2seq": Head(None, predicts=True, writes=True),
+    "causal": Head(None, predicts=True, writes=True),
+    "masked": Head(None, predicts=True),
 }
 SCALE = 0.02  # of fresh weights where config.json says no initializer_range
-DROPOUTS = ("dropout", "dropout_prob", "pdrop")  # what the names of dropout rates in config.json end with
+DROPOUTS = (
+    "dropout",
+    "dropout_prob",
+    "dropout_rate",
+    "pdrop",
+)  # what the names of dropout rates in config.json end with
 
 
 def settings(base: Model, head: str, labels: Sequence[str], training: Training) -> dict[str, Any]:
@@ -48,10 +59,10 @@ def settings(base: Model, head: str, labels: Sequence[str], training: Training) 
     Raises:
         UserError: dropout is set, and the model has none.
     """
-    found: dict[str, Any] = {
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: number for number, label in enumerate(labels)},
-    }
+    found: dict[str, Any] = {}
+    if not HEADS[head].predicts:
+        found["id2label"] = dict(enumerate(labels))
+        found["label2id"] = {label: number for number, label in enumerate(labels)}
     if HEADS[head].problem_type:
         found["problem_type"] = HEADS[head].problem_type
     if training.dropout is not None:
@@ -78,12 +89,14 @@ def fits(base: Model, head: str, labels: Sequence[str]) -> bool:
 
 
 def fresh(name: str, shape: Sequence[int], scale: float, seed: int) -> np.ndarray:
-    """First weights (float32) of the tensor that a checkpoint calls ``name``: biases 0, others normal around 0 with
-    standard deviation ``scale``."""
+    """First weights (float32) of the tensor that a checkpoint calls ``name``: biases 0, those of norms 1, others normal
+    around 0 with standard deviation ``scale``."""
     import numpy as np
 
     if name.endswith("bias"):
         return np.zeros(shape, np.float32)
+    if len(shape) == 1:
+        return np.ones(shape, np.float32)
     return np.random.default_rng([seed, crc32(name.encode())]).normal(0, scale, shape).astype(np.float32)
 
 
@@ -94,14 +107,29 @@ def ends(name: str, shape: Sequence[int]) -> bool:
 
 def rescale(folder: Path, mean: float, deviation: float) -> None:
     """Let the saved network with one output answer ``deviation`` times as much plus ``mean``: in the unit of the numbers
-    that it learned, though it learned them with mean 0 and deviation 1."""
+    that it learned, though it learned them with mean 0 and deviation 1.  The same of its adapter, if it has one."""
     import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    for file in (folder / "model.safetensors", folder / ADAPTER / "adapter_model.safetensors"):
+        if file.exists():
+            tensors = load_file(file)
+            (last,) = (name for name, tensor in tensors.items() if ends(name, tensor.shape))
+            weight = last.removesuffix("bias") + "weight"
+            tensors[weight] = (tensors[weight].astype(np.float64) * deviation).astype(np.float32)
+            tensors[last] = (tensors[last].astype(np.float64) * deviation + mean).astype(np.float32)
+            save_file(tensors, file, metadata={"format": "pt"})
+
+
+def keep_pooler(folder: Path, base: Path, prefix: str) -> None:
+    """Put back what a network without a pooler left out of ``base``, so that another can be fine-tuned from it."""
+    from safetensors import safe_open
     from safetensors.numpy import load_file, save_file
 
     file = folder / "model.safetensors"
     tensors = load_file(file)
-    (last,) = (name for name, tensor in tensors.items() if ends(name, tensor.shape))
-    weight = last.removesuffix("bias") + "weight"
-    tensors[weight] = (tensors[weight].astype(np.float64) * deviation).astype(np.float32)
-    tensors[last] = (tensors[last].astype(np.float64) * deviation + mean).astype(np.float32)
+    for other in sorted(base.glob("*.safetensors")):
+        with safe_open(other, "numpy") as opened:
+            for name in (name for name in opened.keys() if "pooler" in name):  # noqa: SIM118 (not a dict)
+                tensors.setdefault(f"{prefix}.{name.removeprefix(f'{prefix}.')}", opened.get_tensor(name))
     save_file(tensors, file, metadata={"format": "pt"})

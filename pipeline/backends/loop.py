@@ -48,6 +48,9 @@ class Learner(Protocol):
     def save(self, out: Path) -> None:
         """Write ``config.json`` and ``model.safetensors``, with the whole vocabulary."""
 
+    def parameters(self) -> dict[str, int]:
+        """How many weights the network has, ``all`` and those that are ``trained``, an adapter's among the latter alone."""
+
     def facts(self) -> dict[str, Any]:
         """On which ``device``, in which ``precision`` and with how many ``threads`` it runs."""
 
@@ -83,6 +86,8 @@ def train(config: Finetuning, learner: Learner, data: Data, out: Path, *, base: 
         heads.rescale(out, *data.scale)
     for file in (tokens.path / "tokenizer").iterdir():
         shutil.copyfile(file, out / file.name)
+    if (tokens.path / "target").is_dir():
+        shutil.copytree(tokens.path / "target", out / "target", copy_function=shutil.copyfile)
     made = Model(out)
     made.write("labels.json", data.labels)
     made.write("source.json", base.read("source.json"))
@@ -146,6 +151,7 @@ class Loop:
             "epochs": state.epochs,
             "kept_epoch": state.best_epoch + 1,
             "validation": state.epochs[state.best_epoch],
+            "parameters": self.learner.parameters(),
         }
 
     def speed(self) -> dict[str, Any]:
@@ -166,7 +172,7 @@ class Loop:
             begun = time.monotonic()
             number = state.epoch * self.data.steps_an_epoch + state.step
             rate = training.learning_rate * linear(number, self.steps, training.warmup_ratio)
-            batches = [self.data.batch(rows) for rows in group]
+            batches = [self.data.batch(rows, state.epoch) for rows in group]
             state.pending.append(_finite(self.learner.step(batches, rate), number))
             if (number + 1) % every == 0 or number + 1 == self.steps:
                 mean = sum(state.pending) / len(state.pending)

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pipeline.artifacts import Bundle, Card, Corpus, Model, Scores, Tokens
+from pipeline.artifacts import ADAPTER, Bundle, Card, Corpus, Model, Scores, Tokens
 from pipeline.backends import Training, classical
 from pipeline.backends.heads import HEADS
+from pipeline.backends.pytorch.network import HEADS as CLASSES
 from pipeline.errors import CheckFailed
 from pipeline.fields import require
-from pipeline.stages.usage import USAGES, network, snippet, usage_from_scratch
+from pipeline.stages.usage import network, snippet, usage_from_scratch, usage_of, usage_of_adapter
 from pipeline.tasks import Task
 
 SHOWN = 5  # scores in a table
@@ -51,6 +52,7 @@ class CardContent:
     description: Description
     task: Task
     training: Training
+    weights: Literal["merged", "adapter"] = "merged"  # which are published
 
 
 def card(
@@ -101,12 +103,14 @@ class _Facts:
         self.architecture = base.read("config.json")
         self.scratch = classical.described(self.architecture)
         self.data, self.labels = corpus.read("data.json"), corpus.read("labels.json")
-        self.usage = USAGES[config.task.head, config.task.segments]
+        self.usage = usage_of(config.task, chat=(model.path / "chat_template.jinja").is_file())
+        self.own = (model.path / "target").is_dir()  # it writes in a vocabulary of its own
         self.title = config.description.title or self.usage.title.format(labels=", ".join(self.data["labels"][:6]))
         self.cut = tokens.read("tokens.json")
         self.history, self.decision = model.read("history.json"), model.read("decision.json")
         self.scores, self.details = scores.read("scores.json"), scores.read("details.json")
         self.exports = bundle.read("exports.json")
+        self.adapter = bundle.read(f"{ADAPTER}/adapter_config.json") if config.weights == "adapter" else None
 
     def metadata(self) -> Any:
         """The card's YAML block, as ``huggingface_hub.ModelCardData``."""
@@ -130,7 +134,7 @@ class _Facts:
             license=self.config.description.license or _license(self.base),
             base_model=None if self.scratch else self._base_id() or None,
             pipeline_tag=self.usage.tag,
-            library_name=("onnx" if "onnx" in self.exports else None) if self.scratch else "transformers",
+            library_name=self._library(),
             model_name=self.title,
             eval_results=results,
         )
@@ -144,22 +148,32 @@ class _Facts:
             if self.scratch
             else "Fine-tuned from"
         )
+        if self.adapter:
+            made = "An adapter for"
         yield f"{made} {base}{at} {self.usage.purpose.format(labels=_series(self.data['labels']))}.\n"
+        head = self.config.task.head
         if self.scratch:
-            yield from usage_from_scratch(
-                self.labels, self.cut["max_length"], self.config.task.head, "onnx" in self.exports
-            )
+            yield from usage_from_scratch(self.labels, self.cut["max_length"], head, "onnx" in self.exports)
+        elif self.adapter:
+            origin = self.adapter["base_model_name_or_path"], self.adapter["revision"]
+            yield from usage_of_adapter(self.usage, self.labels, CLASSES[head], *origin)
         else:
-            yield f"## How to use\n\n```python\n{snippet(self.usage, self.labels)}\n```\n"
-            if "threshold" in self.decision:
-                yield (
-                    f"That gives the likelier label. The scores below are of answering *{self.decision['positive']}* from a "
-                    f"probability of {self.decision['threshold']:.4f} on.\n"
-                )
+            yield f"## How to use\n\n```python\n{snippet(self.usage, self.labels, own=self.own)}\n```\n"
+        if "threshold" in self.decision and not self.scratch:
+            yield (
+                f"That gives the likelier label. The scores below are of answering *{self.decision['positive']}* from a "
+                f"probability of {self.decision['threshold']:.4f} on.\n"
+            )
         yield from self._scores()
         yield from self._data()
         yield from self._training()
         yield from self._limits()
+
+    def _library(self) -> str | None:
+        """What loads the model."""
+        if self.scratch:
+            return "onnx" if "onnx" in self.exports else None
+        return "peft" if self.adapter else "transformers"
 
     def _base_id(self) -> str:
         """The base model's id on the Hub; nothing for a folder."""
@@ -206,7 +220,9 @@ class _Facts:
 
     def _training(self) -> Iterator[str]:
         training = self.config.training
-        read = "read in windows of" if HEADS[self.config.task.head].tokens else "cut at"
+        head = HEADS[self.config.task.head]
+        pieces = "read in pieces of" if head.predicts and self.config.task.head != "seq2seq" else "cut at"
+        read = "read in windows of" if head.tokens else pieces
         yield "## Training\n"
         yield (
             f"{training.epochs} epoch{'s' * (training.epochs > 1)} of {training.batch_size} texts a step, {_optimizer(training)}, learning rate "
@@ -214,12 +230,25 @@ class _Facts:
             f"seed {training.seed}; texts are {read} {self.cut['max_length']} tokens. The weights "
             f"of epoch {self.history['kept_epoch']} were kept, the best by validation {training.metric}.\n"
         )
+        if training.adapter != "none":
+            trained, all_of_them = self.history["parameters"]["trained"], self.history["parameters"]["all"]
+            yield (
+                f"The base's weights stayed as they were: {trained:,} parameters were trained, {_adapter(training)} and what the "
+                f"base lacks; the model has {all_of_them:,}.\n"
+            )
         yield "## Files\n"
+        if self.adapter:
+            yield "`adapter_model.safetensors` and `adapter_config.json`, for peft; `config.json` and the tokenizer are those"
+            yield "of the merged model.\n"
+            return
         yield "Each form was loaded again, and answered validation rows as the model did.\n"
         yield "| form | MB | rows compared | logits within |"
         yield "|---|---|---|---|"
         for name, found in self.exports.items():
-            yield f"| {FILES[name]} | {found['megabytes']:,} | {found['rows']:,} | {found['largest_difference']:.1e} |"
+            file = (
+                "`onnx/`, for ONNX Runtime" if name == "onnx" and HEADS[self.config.task.head].writes else FILES[name]
+            )
+            yield f"| {file} | {found['megabytes']:,} | {found['rows']:,} | {found['largest_difference']:.1e} |"
         yield ""
 
     def _limits(self) -> Iterator[str]:
@@ -241,11 +270,20 @@ def _optimizer(training: Training) -> str:
         "rmsprop": "RMSprop",
         "momentum": f"SGD with momentum {training.momentum:g}",
         "sgd": "SGD",
+        "adafactor": f"Adafactor with weight decay {training.weight_decay:g}",
+        "adamw_8bit": f"AdamW of 8 bits with weight decay {training.weight_decay:g}",
+        "paged_adamw_8bit": f"AdamW of 8 bits, paged, with weight decay {training.weight_decay:g}",
     }[training.optimizer]
     more = [f"{penalty} penalty {value:g}" for penalty, value in (("L1", training.l1), ("L2", training.l2)) if value]
     if training.dropout is not None:
         more.append(f"dropout {training.dropout:g}")
     return ", ".join([name, *more])
+
+
+def _adapter(training: Training) -> str:
+    """What was trained instead of all weights."""
+    name = {"lora": "LoRA", "rslora": "rank-stabilized LoRA", "dora": "DoRA"}[training.adapter]
+    return f"{name} of rank {training.adapter_rank} with alpha {training.adapter_alpha}"
 
 
 def _license(base: Model) -> str | None:

@@ -74,6 +74,8 @@ def _evidence(
     return Evidence(
         logits=np.load(predictions.path / f"{split}.npy", mmap_mode="r"),
         features=tokens.features(split),
+        learned=tokens.features("train"),
+        extra=predictions.extra(split),
         corpus=corpus.table(split),
         labels=corpus.read("labels.json"),
         task=task,
@@ -104,11 +106,12 @@ def _write_answers(config: Evaluation, made: Scores, split: str, found: Evidence
 
 
 def _examples(corpus: pa.Table, labels: list[str]) -> Any:
-    """Each example as people know it: where it stood, its texts, and its target as ``truth``."""
+    """Each example as people know it: where it stood, its texts, and its target, if it has one, as ``truth``."""
     names = [name for name in corpus.column_names if name not in ("row", "label", *BOUNDS)]
     for batch in corpus.to_batches(max_chunksize=2_000):
         for row in batch.to_pylist():
-            yield {"row": row["row"], **{name: row[name] for name in names}, "truth": _named(row["label"], labels)}
+            truth = {"truth": _named(row["label"], labels)} if "label" in row else {}
+            yield {"row": row["row"], **{name: row[name] for name in names}, **truth}
 
 
 def _named(target: Any, labels: list[str]) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pipeline.artifacts import Model
-from pipeline.backends import classical
+from pipeline.backends import classical, scratch
 from pipeline.errors import UserError
 from pipeline.fields import neutral, require
 from pipeline.hub import explained, may_be_id, pin
@@ -33,7 +33,8 @@ class Checkpoint:
     """A pretrained model and its tokenizer."""
 
     model: str = "sentence-transformers/all-MiniLM-L6-v2"
-    """an id on the Hub, or a folder with config.json, model.safetensors and the tokenizer"""
+    """an id on the Hub, or a folder with config.json, model.safetensors and the tokenizer; anew: a small Llama without
+    any training, for text to go on with"""
     revision: str = ""
     """on the Hub: a commit, branch or tag; empty: the commit known to work, else the main branch as first seen"""
     architecture: Literal["transformer", "mlp", "cnn", "lstm"] = "transformer"
@@ -57,10 +58,12 @@ class Checkpoint:
     def folder(self) -> Path | None:
         """The folder it is, if it is one."""
         place = Path(self.model).expanduser()
-        return place if place.is_dir() else None
+        return place if self.model != scratch.ANEW and place.is_dir() else None
 
     def pinned(self, known: MutableMapping[str, str]) -> Checkpoint:
         """With the Hub's commit in place of a branch."""
+        if self.model == scratch.ANEW:
+            return self
         if self.folder:
             require(not self.revision, f"base.revision={self.revision}: {self.model} is a folder and has no revisions")
             return self
@@ -91,7 +94,8 @@ class Fetching:
 
 
 def fetch(config: Fetching, out: Path) -> Model:
-    """Copy the model's files, so that what was trained from stays at hand; ``source.json`` says whence.
+    """Copy the model's files, so that what was trained from stays at hand; ``source.json`` says whence, and which modules
+    are not the model's own.
 
     With another architecture than the model's own its tokenizer is kept, and ``config.json`` describes the network
     to be trained; there are no weights.
@@ -101,21 +105,27 @@ def fetch(config: Fetching, out: Path) -> Model:
             which can run any code when loaded.
     """
     wanted = config.checkpoint.pinned({})  # nothing to do in a run, where it is pinned already
+    if wanted.model == scratch.ANEW:
+        made = Model(out)
+        made.write("config.json", scratch.DECODER)
+        made.write("source.json", {"model": "", "revision": ""})
+        return made
     place, whence = _find(wanted, config.kinds)
+    hub_id = wanted.model if wanted.revision else ""  # where a folder lies is no part of a result
+    source: dict[str, Any] = {"model": hub_id, "revision": wanted.revision}
     if wanted.architecture == "transformer":
         _check_kind(place, wanted.model, config.kinds)
         for file in _matching(wanted.needed, place):
             shutil.copyfile(file, out / file.name)
         _check(out, place, wanted.model)
         if wanted.pooling == "mean" or (wanted.pooling == "auto" and pooling.by_mean(place)):
-            pooling.add_mean(out, wanted.model)
+            source["added"] = pooling.add_mean(out, wanted.model)
     else:
         _describe(wanted, place, out)
     at = f" at {wanted.revision[:8]}" if wanted.revision else ""
     say(f"{wanted.model}{at}, from {whence}")
     made = Model(out)
-    hub_id = wanted.model if wanted.revision else ""  # where a folder lies is no part of a result
-    made.write("source.json", {"model": hub_id, "revision": wanted.revision})
+    made.write("source.json", source)
     return made
 
 

@@ -37,8 +37,9 @@ def by_mean(folder: Path) -> bool:
     return kind in KINDS and bool(said.get("pooling_mode_mean_tokens"))
 
 
-def add_mean(folder: Path, name: str) -> None:
-    """Put such a layer on top of the encoder in ``folder``, in ``config.json`` and ``model.safetensors``.
+def add_mean(folder: Path, name: str) -> list[str]:
+    """Put such a layer on top of the encoder in ``folder``, in ``config.json`` and ``model.safetensors``; the modules, as
+    ``folder`` names them, that are no longer those of the model ``name``.
 
     Raises:
         UserError: the model ``name`` is of a type that this is not known for.
@@ -59,19 +60,22 @@ def add_mean(folder: Path, name: str) -> None:
     ) as opened:  # asked first: numpy has bfloat16 where TensorFlow is loaded, and only there
         if any(opened.get_slice(part).get_dtype() == "BF16" for part in opened.keys()):  # noqa: SIM118
             raise UserError(f"base.pooling=mean: {name} is in bfloat16; save it in float32, or use base.pooling=first")
-    tensors = load_file(files[0])
+    tensors, added = load_file(files[0]), []
     for part, tensor in list(tensors.items()):
         found = LAYER.fullmatch(part)
         if found and int(found[2]) == layers - 1:
-            tensors[f"{found[1]}{layers}.{found[3]}"] = _first(found[3], tensor)
+            added.append(f"{found[1]}{layers}")
+            tensors[f"{added[-1]}.{found[3]}"] = _first(found[3], tensor)
     for part in tensors:
         if part.endswith("pooler.dense.weight"):
+            added.append(part.removesuffix(".weight"))
             tensors[part] = _identity(tensors[part])
         elif part.endswith("pooler.dense.bias"):
             tensors[part] = tensors[part] * 0
     save_file(tensors, files[0], metadata={"format": "pt"})
     text = json.dumps({**config, "num_hidden_layers": layers + 1}, indent=2, ensure_ascii=False)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    return sorted(set(added))
 
 
 def _first(part: str, like: np.ndarray) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pipeline.artifacts import BESIDE, Bundle, Card, Receipt, Scores
+from pipeline.artifacts import ADAPTER, BESIDE, Bundle, Card, Receipt, Scores
 from pipeline.errors import UserError
 from pipeline.fields import require
 from pipeline.hub import looks_like_id, unreachable
@@ -22,9 +22,20 @@ class Publication:
     """owner/name on the Hub"""
     public: bool = False
     """make a new repository public; one that exists stays as it is"""
+    weights: Literal["merged", "adapter"] = "merged"
+    """merged: the whole model and its exports; adapter: what training.adapter learned, for whoever has the base model"""
 
     def __post_init__(self) -> None:
         require(not self.repo or looks_like_id(self.repo), f"repo={self.repo}: expected owner/name")
+
+    def check(self, adapter: bool) -> None:
+        """An adapter can be published only where there is one.
+
+        Raises:
+            UserError: there is none.
+        """
+        none = "publication.weights=adapter: none is learned; set training.adapter=lora, or leave it out"
+        require(adapter or self.weights == "merged", none)
 
     def preflight(self) -> None:
         """Make sure, before anything is made, that the Hub will take the upload.
@@ -73,6 +84,25 @@ def _may_write(token: Mapping[str, Any], owner: str, repo: str) -> bool:
     return "repo.write" in permissions or "repo.write" in granted.get("global", [])
 
 
+def _files(config: Publication, bundle: Bundle, scores: Scores, card: Card) -> dict[str, Path]:
+    """What is uploaded, by its name there."""
+    config.check((bundle.path / ADAPTER).exists())
+    files = _below(bundle.path / "model")
+    if config.weights == "adapter":
+        files = {name: file for name, file in files.items() if not name.endswith((".safetensors", ".index.json"))}
+        files |= _below(bundle.path / ADAPTER)
+    else:
+        for form in (name for name in Bundle.shown if name not in ("model", ADAPTER)):
+            found = _below(bundle.path / form)
+            files |= {f"{form}/{name}": file for name, file in found.items() if file.name not in BESIDE}
+    return {**files, "README.md": card.path / "README.md", "scores.json": scores.path / "scores.json"}
+
+
+def _below(folder: Path) -> dict[str, Path]:
+    """All files in a folder, by their names within it."""
+    return {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+
+
 def publish(config: Publication, out: Path, *, bundle: Bundle, scores: Scores, card: Card) -> Receipt:
     """Upload everything in one commit; the receipt names it.  Training text is never uploaded.
 
@@ -81,12 +111,7 @@ def publish(config: Publication, out: Path, *, bundle: Bundle, scores: Scores, c
     """
     from huggingface_hub import CommitOperationAdd, HfApi, errors
 
-    hub = HfApi()
-    files = {"README.md": card.path / "README.md", "scores.json": scores.path / "scores.json"}
-    files |= {f.name: f for f in (bundle.path / "model").iterdir() if f.name not in files}
-    for form in (bundle.path / name for name in Bundle.shown if name != "model"):
-        found = (f for f in form.rglob("*") if f.is_file() and f.name not in BESIDE)
-        files |= {f.relative_to(bundle.path).as_posix(): f for f in found}
+    hub, files = HfApi(), _files(config, bundle, scores, card)
     try:
         hub.create_repo(config.repo, private=not config.public, exist_ok=True)
         commit = hub.create_commit(

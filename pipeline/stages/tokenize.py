@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Corpus, Model, Tokens
+from pipeline.backends import scratch
 from pipeline.corpora import arrow
 from pipeline.errors import UserError
 from pipeline.progress import say, work
-from pipeline.tasks import Task
+from pipeline.stages import targets
+from pipeline.tasks import Task, Tokenizers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,17 +40,22 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     Raises:
         UserError: the model cannot take texts of ``max_length``, or has no fast tokenizer.
     """
-    tokenizer = load_tokenizer(base.path, _name(base))
+    anew = scratch.described(base.read("config.json"))
+    tokenizer = targets.of_text(corpus, config.max_length) if anew else load_tokenizer(base.path, _name(base))
     _check_length(config.max_length, tokenizer, base, pair=config.task.segments)
     made = Tokens(out)
     tokenizer.model_max_length = config.max_length  # so that users who ask for truncation cut where training did
+    writing = targets.prepare(config.task, tokenizer, base, corpus)
     tokenizer.save_pretrained(out / "tokenizer")
+    if writing.targets is not None:
+        writing.targets.save_pretrained(out / targets.FOLDER)
     made.write("labels.json", corpus.read("labels.json"))
     types = config.task.segments and _knows_types(tokenizer, base)
-    encoder = Encoder(config.task, tokenizer.backend_tokenizer, config.max_length, types=types)
+    encoder = Encoder(config.task, writing.tokenizers(tokenizer), config.max_length, types=types)
     report = {split: _encode(encoder, tokenizer.unk_token_id, corpus, split, made) for split in corpus.splits()}
-    pad = tokenizer.pad_token_id or 0
-    made.write("tokens.json", {"max_length": config.max_length, "pad_id": pad, "splits": report})
+    ids: dict[str, Any] = {"pad_id": tokenizer.pad_token_id or 0, "special_ids": writing.special}
+    ids["own_vocabulary"] = writing.own
+    made.write("tokens.json", {"max_length": config.max_length, **ids, "splits": report})
     for split, facts in report.items():
         if facts["cut"]:
             say(
@@ -109,13 +116,14 @@ class Encoder:
     """Encodes examples for one model.
 
     Args:
-        tokenizer: of ``tokenizers``.
         types: whether the rows get ``token_type_ids``.
     """
 
-    def __init__(self, task: Task, tokenizer: Any, max_length: int, *, types: bool) -> None:
-        self.task, self.tokenizer, self.max_length, self.types = task, tokenizer, max_length, types
-        tokenizer.no_padding()  # some checkpoints' tokenizers pad by themselves
+    def __init__(self, task: Task, tokenizers: Tokenizers, max_length: int, *, types: bool) -> None:
+        self.task, self.tokenizers, self.max_length, self.types = task, tokenizers, max_length, types
+        for tokenizer in (tokenizers.text, tokenizers.target):
+            if tokenizer is not None:
+                tokenizer.no_padding()  # some checkpoints' tokenizers pad by themselves
 
     def schema(self, *, labelled: bool) -> pa.Schema:
         """The columns of the features."""
@@ -135,8 +143,8 @@ class Encoder:
         import numpy as np
         import pyarrow as pa
 
-        found = self.task.encode(self.tokenizer, batch, self.max_length)
-        schema = self.schema(labelled="label" in batch.schema.names)
+        found = self.task.encode(self.tokenizers, batch, self.max_length)
+        schema = self.schema(labelled="label" in found.columns)
         offsets = pa.array(np.cumsum([0, *(len(e) for e in found.encodings)], dtype=np.int32))
         columns = {
             "input_ids": _lists(offsets, (e.ids for e in found.encodings), np.int32),

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.tasks import Task
+
 MODEL = "PATH OR ID OF THIS MODEL"
+ADAPTER = "PATH OR ID OF THIS ADAPTER"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ CLASSIFIER = (
     "It answers one of its labels to any text, also to one of another kind or in another language than it learned from."
 )
 NUMBERS = "It answers a number to any text; numbers beyond those that it learned from mean little."
+
+SEQ2SEQ = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{model}")
+targets = {targets}
+model = AutoModelForSeq2SeqLM.from_pretrained("{model}")
+inputs = tokenizer("…", return_tensors="pt", truncation=True, return_token_type_ids=False)
+print(targets.decode(model.generate(**inputs)[0], skip_special_tokens=True))"""
 
 USAGES = {
     ("classification", False): Usage(
@@ -123,12 +134,57 @@ USAGES = {
             "print(choices[logits.argmax()])",
         ),
     ),
+    ("summarization", False): Usage(
+        "summarization", "Summaries", "to say in short what a text says",
+        "It writes fluently whether or not the text says so: names, numbers and negations are to be checked.", SEQ2SEQ,
+    ),
+    ("translation", False): Usage(
+        "translation", "Translation", "to say in another language what a text says",
+        "It writes fluently whether or not the text says so, and knows the words that it learned from.", SEQ2SEQ,
+    ),
+    ("causal", False): Usage(
+        "text-generation", "Text generation", "to go on with a text",
+        "It writes what is likely, not what is true.",
+        _pipeline('write = pipeline("text-generation", model="{model}")', 'print(write("…")[0]["generated_text"])'),
+    ),
+    ("chat", False): Usage(
+        "text-generation", "Answers to prompts", "to answer prompts",
+        "It writes what is likely, not what is true.",
+        _pipeline(
+            'write = pipeline("text-generation", model="{model}")',
+            'print(write([{{"role": "user", "content": "…"}}])[0]["generated_text"][-1]["content"])',
+        ),
+    ),
+    ("masked", False): Usage(
+        "fill-mask", "An encoder for a kind of text", "to know the language of a kind of text, before it is fine-tuned for a task",
+        "It knows which words belong where, and nothing about what they are for.",
+        _pipeline('fill = pipeline("fill-mask", model="{model}")', 'print(fill(f"… {{fill.tokenizer.mask_token}} …"))'),
+    ),
 }  # fmt: skip
 
 
-def snippet(usage: Usage, labels: Sequence[str]) -> str:
-    """The Python that uses a model."""
-    return usage.snippet.format(labels=list(labels), model=MODEL)
+def usage_of(task: Task, *, chat: bool) -> Usage:
+    """What a card says of a task; of one that goes on with text, whether it was taught to ``chat``."""
+    kind = "chat" if chat and task.head == "causal" else getattr(task, "use", task.head)
+    return USAGES[kind, task.segments]
+
+
+def snippet(usage: Usage, labels: Sequence[str], model: str = MODEL, *, own: bool = False) -> str:
+    """The Python that uses a model; with ``own``, one that writes in a vocabulary of its own."""
+    targets = 'AutoTokenizer.from_pretrained("{model}", subfolder="target")' if own else "tokenizer"
+    return usage.snippet.replace("{targets}", targets).format(labels=list(labels), model=model)
+
+
+def usage_of_adapter(usage: Usage, labels: Sequence[str], kind: str, base: str, revision: str) -> Iterator[str]:
+    """How to use an adapter of a base model that transformers loads as ``kind``; of one without a name if it is empty."""
+    given = f'"{base or "PATH OR ID OF THE BASE MODEL"}"' + (f', revision="{revision}"' if revision else "")
+    yield "## How to use\n\nMerge it with the base model, once; then use what comes out like any other model.\n"
+    yield f"```python\nfrom peft import PeftModel\nfrom transformers import AutoConfig, {kind}, AutoTokenizer\n"
+    yield f'adapter = "{ADAPTER}"\nconfig = AutoConfig.from_pretrained(adapter)'
+    yield f"base = {kind}.from_pretrained({given}, config=config, ignore_mismatched_sizes=True)"
+    yield 'PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained("merged")'
+    yield 'AutoTokenizer.from_pretrained(adapter).save_pretrained("merged")\n```\n'
+    yield f"```python\n{snippet(usage, labels, 'merged')}\n```\n"
 
 
 def network(config: Mapping[str, Any]) -> str:

@@ -20,6 +20,38 @@ if TYPE_CHECKING:
 
 Array = Any  # numpy.ndarray
 Decision = dict[str, Any]  # plain JSON
+# What is known of a row whose tokens are predicted: the negative log-likelihood of all that are (nats), how many these are,
+# and of how many the likeliest token is right.  Logits over a vocabulary are never kept.
+MEASURED = ("loss", "tokens", "right")
+
+
+@dataclass(frozen=True)
+class Tokenizers:
+    """What encodes the text of a model; all of ``tokenizers``, without padding.
+
+    Attributes:
+        text: encodes what is read.
+        target: encodes what is to be written: the same, but for models that write in a vocabulary of their own.
+        template: how a conversation is laid out as text, a chat template of transformers in Jinja; "" if it is not.
+        names: the special tokens that a template may mention, such as ``eos_token``.
+        end: the token id that ends a text, if there is one.
+    """
+
+    text: Any
+    target: Any = None
+    template: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row for a network that no tokenizer made as a whole."""
+
+    ids: list[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -46,12 +78,8 @@ class Task(Protocol):
     def segments(self) -> bool:
         """Whether its rows have two parts, which models with token types tell apart by them."""
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
-        """Rows of at most ``max_length`` tokens, special tokens included, for some examples of a corpus.
-
-        Args:
-            tokenizer: of ``tokenizers``, without padding.
-        """
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        """Rows of at most ``max_length`` tokens, special tokens included, for some examples of a corpus."""
 
     def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
         """Numbers for choosing a checkpoint; see :class:`Evidence` for the shape of ``logits``."""
@@ -65,14 +93,17 @@ class Evidence:
     """All that the answers to a split are read and judged from.
 
     Attributes:
-        logits: float32, rows of ``features`` × outputs; or, of a head that answers for each token, all their tokens ×
-            outputs, counted through in the order of the rows.
+        logits: float32, rows of ``features`` × outputs; of a head that answers for each token, all their tokens ×
+            outputs, counted through in the order of the rows; of one that predicts tokens, rows × :data:`MEASURED`.
         features: the rows.
         corpus: the examples.
         labels: names of the outputs.
         task: what was asked.
         decision: what it decided on when it was trained.
         train: the training examples, for baselines; None where there are none.
+        learned: their rows.
+        extra: what else was asked of the model: ``text``, what it wrote for each example; or ``loss`` and ``tokens`` of
+            some rows, each token hidden alone.
     """
 
     logits: np.ndarray
@@ -82,6 +113,14 @@ class Evidence:
     task: Any
     decision: Decision
     train: pa.Table | None = None
+    learned: Features | None = None
+    extra: pa.Table | None = None
+
+    @property
+    def written(self) -> list[str]:
+        """What the model wrote for each example."""
+        found: list[str] = self.extra["text"].to_pylist() if self.extra is not None else []
+        return found
 
 
 Scored = tuple[dict[str, float], dict[str, Any]]

@@ -13,7 +13,7 @@ from pipeline.corpora.columns import column
 from pipeline.corpora.questions import Chosen
 from pipeline.features import Features
 from pipeline.fields import neutral, require
-from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored
+from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,10 +39,11 @@ class MultipleChoice:
         columns = {self.question, self.choices, self.answer}
         require(len(columns) == 3, "question, choices and answer must be three columns")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         """A row a choice, the longer of question and choice cut first; ``label`` is 1 at the right one, else 0."""
         import numpy as np
 
+        tokenizer = tokenizers.text
         tokenizer.enable_truncation(max_length)
         questions, choices = examples["question"].to_pylist(), examples["choices"].to_pylist()
         pairs = [(text, choice) for text, mine in zip(questions, choices, strict=True) for choice in mine]

@@ -13,7 +13,7 @@ from pipeline.corpora.columns import column
 from pipeline.corpora.forms import Labelled
 from pipeline.features import Features
 from pipeline.fields import neutral, require
-from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, texts
+from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers, texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +41,8 @@ class Classification:
     def __post_init__(self) -> None:
         require(self.text != self.label, f"text and label are both the column {self.text!r}")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
-        return texts.encode(tokenizer, examples, ("text",), max_length)
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        return texts.encode(tokenizers.text, examples, ("text",), max_length)
 
     def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
         return monitor(logits, features.numbers("label"), labels, self.positive)
@@ -71,8 +71,8 @@ class PairClassification:
     def __post_init__(self) -> None:
         require(len({self.first, self.second, self.label}) == 3, "first, second and label must be three columns")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
-        return texts.encode(tokenizer, examples, ("first", "second"), max_length)
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        return texts.encode(tokenizers.text, examples, ("first", "second"), max_length)
 
     def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
         return monitor(logits, features.numbers("label"), labels, self.positive)

@@ -14,7 +14,7 @@ from pipeline.corpora.columns import column
 from pipeline.corpora.forms import Labelled
 from pipeline.features import Features
 from pipeline.fields import neutral, require
-from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, texts
+from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers, texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +42,8 @@ class MultiLabel:
         require(self.text != self.labels, f"text and labels are both the column {self.text!r}")
         require(bool(self.separator), "separator is empty; name what stands between labels in one cell, such as |")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
-        return texts.encode(tokenizer, examples, ("text",), max_length)
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        return texts.encode(tokenizers.text, examples, ("text",), max_length)
 
     def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
         """Binary cross-entropy in nats, a mean over examples and labels; and F1 with the thresholds that are best for

@@ -14,7 +14,7 @@ from pipeline.corpora.columns import column
 from pipeline.corpora.questions import Answered
 from pipeline.features import Features
 from pipeline.fields import neutral, require
-from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored
+from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers
 from pipeline.tasks.candidates import NULL, answered, best_threshold, chosen
 from pipeline.tasks.windows import NONE, shortened, windows
 
@@ -62,12 +62,12 @@ class QuestionAnswering:
         require(self.answer_length >= 1, "answer_length is a number of tokens, at least 1")
         require(self.candidates >= 1, "candidates must be at least 1")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         """Windows, with ``begin`` and ``end``: where in the passage each token is (characters), -1 outside of it; and
         ``label``: the tokens at which the first answer starts and ends, 0 and 0 if it is not in the window."""
         import numpy as np
 
-        half = max_length // 2
+        tokenizer, half = tokenizers.text, max_length // 2
         room = max_length - half - tokenizer.num_special_tokens_to_add(True)
         require(
             self.stride < room,

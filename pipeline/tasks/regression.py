@@ -13,7 +13,7 @@ from pipeline.corpora.columns import column
 from pipeline.corpora.forms import Measured
 from pipeline.features import Features
 from pipeline.fields import neutral, require
-from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, texts
+from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers, texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +42,8 @@ class Regression:
     def __post_init__(self) -> None:
         require(self.text != self.score, f"text and score are both the column {self.text!r}")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
-        return texts.encode(tokenizer, examples, ("text",), max_length)
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        return texts.encode(tokenizers.text, examples, ("text",), max_length)
 
     def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
         return monitor(logits, features.numbers("label"))
@@ -72,8 +72,8 @@ class PairRegression:
     def __post_init__(self) -> None:
         require(len({self.first, self.second, self.score}) == 3, "first, second and score must be three columns")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
-        return texts.encode(tokenizer, examples, ("first", "second"), max_length)
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        return texts.encode(tokenizers.text, examples, ("first", "second"), max_length)
 
     def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
         return monitor(logits, features.numbers("label"))

@@ -13,7 +13,7 @@ from pipeline.corpora.columns import column
 from pipeline.corpora.tagging import Framed, Tagged
 from pipeline.features import Features
 from pipeline.fields import neutral, require
-from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, tagging
+from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers, tagging
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,10 +50,10 @@ class RoleLabelling:
         columns = {self.words, self.frames, self.predicate, self.tags, self.text}
         require(len(columns) == 5, "words, frames, predicate, tags and text must be five columns")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         """The predicate's tokens are of the second segment; the predicate itself follows as the second text, for
         models without token types (after Shi & Lin 2019)."""
-        return tagging.encode(tokenizer, examples, max_length, examples["predicate"].to_pylist())
+        return tagging.encode(tokenizers.text, examples, max_length, examples["predicate"].to_pylist())
 
     def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
         return tagging.monitor(logits, features, labels)

@@ -14,7 +14,7 @@ from pipeline.corpora.columns import column
 from pipeline.corpora.tagging import Tagged
 from pipeline.features import IGNORED, Features
 from pipeline.fields import neutral, require
-from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored
+from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers
 from pipeline.tasks.classification import probabilities
 from pipeline.tasks.windows import NONE, owned, shortened, windows
 
@@ -50,8 +50,8 @@ class Tagging:
         require(self.words != self.tags, f"words and tags are both the column {self.words!r}")
         require(self.text != self.spans, f"text and spans are both the column {self.text!r}")
 
-    def encode(self, tokenizer: Any, examples: pa.RecordBatch, max_length: int) -> Encoded:
-        return encode(tokenizer, examples, max_length)
+    def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
+        return encode(tokenizers.text, examples, max_length)
 
     def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
         return monitor(logits, features, labels)

@@ -18,12 +18,15 @@ from pipeline.stages.collect import Collection, collect
 from pipeline.stages.fetch import Checkpoint, Fetching, fetch
 from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.tasks import Task
+from pipeline.tasks.causal import CausalLanguageModeling
 from pipeline.tasks.choice import MultipleChoice
 from pipeline.tasks.classification import Classification, PairClassification
+from pipeline.tasks.masked import MaskedLanguageModeling
 from pipeline.tasks.multilabel import MultiLabel
 from pipeline.tasks.questions import QuestionAnswering
 from pipeline.tasks.regression import PairRegression, Regression
 from pipeline.tasks.roles import RoleLabelling
+from pipeline.tasks.seq2seq import Translation
 from pipeline.tasks.tagging import Tagging
 from tests.conftest import BLAME, PRAISE, THINGS, form_of, review_rows, write_csv
 
@@ -76,15 +79,27 @@ TASKS: dict[str, tuple[Task, Callable[[str, str, str], Row]]] = {
             "question": f"the {thing} was", "choices": ["warm", "dull", "rude"] if word < "d" else ["cold", "bright"],
             "answer": 0 if word < "d" else 1}),
 }  # fmt: skip
+# The same for heads that predict tokens, of which some need a base of their own kind.
+PREDICTING: dict[str, tuple[Task, Callable[[str, str, str], Row]]] = {
+    "seq2seq": (
+        Translation(max_target_length=16, target_vocabulary=300),
+        lambda thing, word, more: {"text": spoken(thing, word, more), "target": f"Das {thing.title()} war {word}."}),
+    "causal": (
+        CausalLanguageModeling(),
+        lambda thing, word, more: {"prompt": f"what was the {thing}", "response": f"it was {word}"}),
+    "text": (CausalLanguageModeling(), lambda thing, word, more: {"text": spoken(thing, word, more)}),
+    "masked": (MaskedLanguageModeling(), lambda thing, word, more: {"text": spoken(thing, word, more)}),
+}  # fmt: skip
+EVERY = {**TASKS, **PREDICTING}
 ROWS = {"train": 48, "validation": 16, "test": 16}
 
 
 def write_rows(name: str, place: Path) -> Path:
-    """The rows of one of :data:`TASKS`."""
+    """The rows of one of :data:`EVERY`."""
     draw = random.Random(name)
     for split, count in ROWS.items():
         words = [(draw.choice(THINGS), draw.choice(PRAISE + BLAME), draw.choice(THINGS)) for _ in range(count)]
-        lines = [json.dumps(TASKS[name][1](*three)) + "\n" for three in words]
+        lines = [json.dumps(EVERY[name][1](*three)) + "\n" for three in words]
         (place / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     return place
 
@@ -103,16 +118,16 @@ def made(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture(scope="session")
 def ready(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Made]:
-    """``ready(name, model)``: what one of :data:`TASKS` is learned from, for the small BERT or another model."""
+    """``ready(name, model)``: what one of :data:`EVERY` is learned from, for the small BERT or another model."""
 
     @cache
     def corpus(name: str) -> Corpus:
         source = Source(str(write_rows(name, tmp_path_factory.mktemp(f"data-{name}"))))
-        return collect(Collection(source, form_of(TASKS[name][0])), tmp_path_factory.mktemp(f"corpus-{name}"))
+        return collect(Collection(source, form_of(EVERY[name][0])), tmp_path_factory.mktemp(f"corpus-{name}"))
 
     @cache
     def call(name: str, model: Path = tiny_model) -> Made:
-        return tokenized(model, tmp_path_factory.mktemp(name), corpus(name), TASKS[name][0])
+        return tokenized(model, tmp_path_factory.mktemp(name), corpus(name), EVERY[name][0])
 
     return call
 

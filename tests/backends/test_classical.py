@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts import Model, Predictions
-from pipeline.backends import Finetuning, Prediction, Training, classical
+from pipeline.backends import Asking, Finetuning, Prediction, Training, classical
 from pipeline.backends.data import Data
 from pipeline.errors import UserError
 from pipeline.stages.fetch import Checkpoint, Fetching, fetch
@@ -42,7 +42,7 @@ def pupil(backend: str, made: Made, **changes: Any) -> tuple[Any, Data]:
     from pipeline.backends.tensorflow.finetune import Pupil as Keras
 
     config = settings(made.task, **changes)
-    data = Data(config.training, made.tokens, made.task.head)
+    data = Data(config, made.tokens)
     return {"pytorch": Torch, "tensorflow": Keras}[backend](config, made.base, data), data
 
 
@@ -57,7 +57,7 @@ def predicted(backend: str, made: Made, model: Model, out: Path) -> dict[str, np
     from pipeline.backends import pytorch, tensorflow
 
     predict = {"pytorch": pytorch, "tensorflow": tensorflow}[backend].predict
-    found = predict(Prediction(), folder(out), model=model, tokens=made.tokens)
+    found = predict(Asking(made.task.head, Prediction()), folder(out), model=model, tokens=made.tokens)
     return {split: np.load(found.path / f"{split}.npy") for split in ("validation", "test")}
 
 

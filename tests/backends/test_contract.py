@@ -45,7 +45,8 @@ def learners(made: Made, training: Training) -> tuple[Data, Learner, Learner]:
     from pipeline.backends.pytorch.finetune import Pupil as PyTorch
     from pipeline.backends.tensorflow.finetune import Pupil as TensorFlow
 
-    config, data = Finetuning(made.task, training), Data(training, made.tokens, made.task.head)
+    config = Finetuning(made.task, training)
+    data = Data(config, made.tokens)
     return data, PyTorch(config, made.base, data), TensorFlow(config, made.base, data)
 
 
@@ -160,6 +161,13 @@ def test_every_head_is_saved_alike_and_answers_in_the_other_backend(headed: tupl
         assert apart(made, saved(backend, place, made), compared.after) < 1e-4, backend
 
 
+@pytest.mark.parametrize("name", ["classification", "tagging", "choice"])
+def test_both_backends_have_and_train_as_many_parameters(name: str, ready: Callable[..., Made]) -> None:
+    _, ours, theirs = learners(ready(name), dataclasses.replace(STILL, metric="loss"))
+    assert ours.parameters() == theirs.parameters()
+    assert 0 < ours.parameters()["trained"] < ours.parameters()["all"]
+
+
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -185,7 +193,7 @@ def test_heads_in_bf16_learn_nearly_alike_and_validate_in_full_precision(name: s
     made, found = ready(name), []
     for precision in ("fp32", "bf16"):
         training = dataclasses.replace(STILL, metric="loss", precision=precision)
-        data = Data(training, made.tokens, made.task.head)
+        data = Data(Finetuning(made.task, training), made.tokens)
         learner = Pupil(Finetuning(made.task, training), made.base, data)
         found.append((learner.validate(), losses(data, learner, 5)))
     assert np.abs(found[0][0] - found[1][0]).max() < 1e-6
@@ -206,7 +214,7 @@ def saved(backend: str, place: Path, made: Made) -> np.ndarray:
     if backend == "pytorch":
         from pipeline.backends.pytorch import network as networks
 
-        return networks.answers(networks.load_saved(place), features, 64)
+        return networks.answers(networks.load_saved(place), made.task.head, features, 64)
     from pipeline.backends.tensorflow import network
 
     net = network.load_saved(Model(place))
@@ -239,7 +247,7 @@ def test_every_head_on_every_model_type_is_that_of_transformers(
 
     made = ready(name, checkpoints(kind))
     training, head = Training(metric="loss"), made.task.head
-    data = Data(training, made.tokens, head)
+    data = Data(Finetuning(made.task, training), made.tokens)
     ours = networks.load(made.base, head, data.labels, training, data.seen).eval()
     theirs = network.load(made.base, head, data, training, mixed=False)
     assert theirs.head.architecture == type(ours).__name__
@@ -268,7 +276,7 @@ def test_a_summary_that_looks_at_padding_is_refused_by_tensorflow(ready: Callabl
     with pytest.raises(
         UserError, match="summary_type=last cannot be trained with TensorFlow for choices; use backend=pyt"
     ):
-        network.load(made.base, "choice", Data(training, made.tokens, "choice"), training, mixed=False)
+        network.load(made.base, "choice", Data(Finetuning(made.task, training), made.tokens), training, mixed=False)
 
 
 class Uneven(NamedTuple):
@@ -409,13 +417,13 @@ def test_training_with_tensorflow_imports_no_torch_and_says_nothing(made: Made, 
 import sys
 from pathlib import Path
 from pipeline.artifacts import Model, Tokens
-from pipeline.backends import Finetuning, Prediction, Training
+from pipeline.backends import Asking, Finetuning, Prediction, Training
 from pipeline.backends.tensorflow import finetune, predict
 from pipeline.tasks.classification import Classification
 tokens = Tokens(Path({str(made.tokens.path)!r}))
 base = Model(Path({str(made.base.path)!r}))
 model = finetune(Finetuning(Classification(), Training(epochs=1)), Path({str(out)!r}), base=base, tokens=tokens)
-predict(Prediction(), Path({str(predictions)!r}), model=model, tokens=tokens)
+predict(Asking('classification', Prediction()), Path({str(predictions)!r}), model=model, tokens=tokens)
 print({{"torch", "tensorflow"}} & set(sys.modules))
 """
     done = subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import backends, formats
 from pipeline.artifacts import Bundle, Model, Predictions
-from pipeline.backends import Finetuning, Prediction, Training
+from pipeline.backends import Asking, Finetuning, Prediction, Training
 from pipeline.errors import CheckFailed, UserError
 from pipeline.formats import Export
 from pipeline.formats.checks import Sample, check_labels, check_logits
@@ -32,7 +32,12 @@ def train(made: Made, place: Path, backend: backends.Name = "pytorch", seed: int
     training = Training(epochs=2, batch_size=16, learning_rate=3e-3, metric="loss", seed=seed)
     config, at = Finetuning(made.task, training), backends.load(backend)
     model = at.finetune(config, folder(place / "model"), base=made.base, tokens=made.tokens)
-    return Trained(model, at.predict(Prediction(), folder(place / "predictions"), model=model, tokens=made.tokens))
+    return Trained(
+        model,
+        at.predict(
+            Asking(made.task.head, Prediction()), folder(place / "predictions"), model=model, tokens=made.tokens
+        ),
+    )
 
 
 def package(made: Made, trained: Trained, out: Path, settings: Export | None = None) -> Bundle:

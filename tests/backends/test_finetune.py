@@ -16,7 +16,7 @@ import pytest
 
 from pipeline import backends
 from pipeline.artifacts import Model
-from pipeline.backends import Backend, Finetuning, Prediction, Training
+from pipeline.backends import Asking, Backend, Finetuning, Prediction, Training
 from pipeline.errors import CheckFailed, UserError
 from pipeline.tasks.classification import Classification
 from tests.backends.conftest import TASKS, Made, folder, prepare
@@ -155,7 +155,7 @@ def test_best_weights_that_are_gone_in_the_end_fail_the_step(made: Made, tmp_pat
     from pipeline.backends.pytorch.finetune import Pupil
 
     config = Finetuning(Classification(), Training(**{**QUICK, "learning_rate": 1e-9}))  # the first epoch is the best
-    data = Data(config.training, made.tokens)
+    data = Data(config, made.tokens)
     loop = Loop(config, Pupil(config, made.base, data), data, folder(tmp_path))
     loop.run()
     for best in tmp_path.glob("best-*"):
@@ -177,7 +177,9 @@ def test_the_best_epoch_is_kept_and_its_numbers_are_those_of_the_saved_model(
     history = model.read("history.json")
     accuracies = [epoch["accuracy"] for epoch in history["epochs"]]
     assert history["kept_epoch"] == accuracies.index(max(accuracies)) + 1
-    predictions = backend.predict(Prediction(), folder(tmp_path / "predictions"), model=model, tokens=made.tokens)
+    predictions = backend.predict(
+        Asking(made.task.head, Prediction()), folder(tmp_path / "predictions"), model=model, tokens=made.tokens
+    )
     logits = np.load(predictions.path / "validation.npy")
     found = Classification().monitor(logits, made.tokens.features("validation"), made.tokens.read("labels.json"))
     assert found["accuracy"] == history["validation"]["accuracy"] == max(accuracies)
@@ -191,7 +193,9 @@ def test_the_saved_model_of_every_task_answers_as_it_was_validated(
     made = ready(name)
     config = Finetuning(made.task, Training(**{**QUICK, "epochs": 10, "metric": "loss"}))
     model = backend.finetune(config, folder(tmp_path / "model"), base=made.base, tokens=made.tokens)
-    predictions = backend.predict(Prediction(), folder(tmp_path / "predictions"), model=model, tokens=made.tokens)
+    predictions = backend.predict(
+        Asking(made.task.head, Prediction()), folder(tmp_path / "predictions"), model=model, tokens=made.tokens
+    )
     logits = np.load(predictions.path / "validation.npy")
     found = made.task.monitor(logits, made.tokens.features("validation"), made.tokens.read("labels.json"))
     assert found == pytest.approx(model.read("history.json")["validation"], abs=1e-3)

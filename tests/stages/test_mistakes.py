@@ -46,6 +46,7 @@ MISTAKES: dict[str, tuple[str, list[str], list[str]]] = {
         "collect", ["corpus.source=owner/name", f"corpus.revision={'a' * 40}"], ["owner/name", "corpus.source=PATH"],
     ),
     "no model": ("fetch", ["base.model="], ["base.model=", "model is empty; name a folder or an id on the Hub"]),
+    "a new model for labels": ("fetch", ["base.model=anew"], ["base.model=anew: is for recipes that go on with text"]),
     "a missing model folder": (
         "fetch", ["base.model={at}/missing"], ["base.model={at}/missing", "no such folder, and no id", "owner/name"],
     ),

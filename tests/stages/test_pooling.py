@@ -108,10 +108,13 @@ def test_the_folder_is_a_model_of_the_same_type_with_one_more_layer(
     from transformers import AutoModel
 
     source = models(kind)
-    folder = get(source).path
+    made = get(source)
+    folder = made.path
     model, told = AutoModel.from_pretrained(folder, output_loading_info=True)
     assert not any(told[name] for name in ("missing_keys", "unexpected_keys", "mismatched_keys")), told
     assert model.config.model_type == kind and model.config.num_hidden_layers == 3
+    added = {"encoder.layer.2", "pooler.dense"} if hasattr(model, "pooler") else {"encoder.layer.2"}
+    assert set(made.read("source.json")["added"]) == added
     before, after = (AutoModel.from_pretrained(place).state_dict() for place in (source, folder))
     kept = [name for name in before if "pooler" not in name]
     assert all(np.array_equal(before[name].numpy(), after[name].numpy()) for name in kept)

@@ -142,41 +142,76 @@ from pipeline.errors import UserError
 from pipeline.stages.publish import Publication, publish
 at = Path(sys.argv[1])
 try:
-    publish(Publication("me/model"), at / "out", bundle=Bundle(at), scores=Scores(at), card=Card(at))
+    publish(Publication("me/model", weights=sys.argv[2]), at / "out", bundle=Bundle(at), scores=Scores(at), card=Card(at))
 except UserError as error:
     sys.exit(f"error: {error}")
 """
 
 
+Upload = Callable[..., subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture
-def upload(hub: Hub, home: Path, tmp_path: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
-    """Calls the stage alone on small files."""
+def upload(hub: Hub, home: Path, tmp_path: Path) -> Upload:
+    """``upload(weights)``: calls the stage alone on small files."""
     for name in ("README.md", "scores.json", "model/model.safetensors", "model/config.json", "model/README.md",
                  "onnx/model.onnx", "onnx/config.json", "savedmodel/saved_model.pb", "savedmodel/variables/variables.index",
-                 "litert/model.tflite", "predictions/test.jsonl"):  # fmt: skip
+                 "litert/model.tflite", "predictions/test.jsonl", "adapter/adapter_config.json",
+                 "adapter/adapter_model.safetensors", "model/tokenizer.json"):  # fmt: skip
         put(tmp_path / "made" / name, f"content of {name}")
     (tmp_path / "made" / "out").mkdir()
     environment = surroundings(home, **hub.environment(tmp_path / "hf"), HF_TOKEN=TOKEN)
-    command = [sys.executable, "-c", PUBLISH, str(tmp_path / "made")]
-    return lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    def call(weights: str = "merged") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", PUBLISH, str(tmp_path / "made"), weights]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    return call
 
 
-def test_everything_goes_up_in_one_commit_and_the_receipt_names_it(
-    upload: Callable[[], subprocess.CompletedProcess[str]], hub: Hub, tmp_path: Path
-) -> None:
-    hub.people[TOKEN] = person()
-    done = upload()
-    assert done.returncode == 0, done.stderr
+def sent(hub: Hub) -> dict[str, str]:
+    """The files of the one commit that was made."""
     (commit,) = hub.commits
     header = commit.pop("header")
     assert header["summary"] == "Fine-tuned model"
-    sent = {name: b64decode(value["content"]).decode() for name, value in commit.items()}
-    moved = {"model.safetensors": "model/model.safetensors", "config.json": "model/config.json"}
+    return {name: b64decode(value["content"]).decode() for name, value in commit.items()}
+
+
+def test_everything_goes_up_in_one_commit_and_the_receipt_names_it(upload: Upload, hub: Hub, tmp_path: Path) -> None:
+    hub.people[TOKEN] = person()
+    done = upload()
+    assert done.returncode == 0, done.stderr
+    moved = {name: f"model/{name}" for name in ("model.safetensors", "config.json", "tokenizer.json")}
     others = ["README.md", "scores.json", "onnx/model.onnx", "savedmodel/saved_model.pb",
               "savedmodel/variables/variables.index", "litert/model.tflite"]  # fmt: skip
-    assert sent == {name: f"content of {place}" for name, place in {**moved, **{o: o for o in others}}.items()}
+    assert sent(hub) == {name: f"content of {place}" for name, place in {**moved, **{o: o for o in others}}.items()}
     receipt = read_json(tmp_path / "made" / "out" / "receipt.json")
     assert receipt == {"repo": "me/model", "commit": "c" * 40, "address": f"{hub.url}/me/model/commit/{'c' * 40}"}
+
+
+def test_an_adapter_goes_up_with_card_and_tokenizer_and_without_what_it_was_merged_into(
+    upload: Upload, hub: Hub
+) -> None:
+    hub.people[TOKEN] = person()
+    done = upload("adapter")
+    assert done.returncode == 0, done.stderr
+    places = {name: f"adapter/{name}" for name in ("adapter_config.json", "adapter_model.safetensors")}
+    places |= {name: f"model/{name}" for name in ("config.json", "tokenizer.json")}
+    places |= {name: name for name in ("README.md", "scores.json")}
+    assert sent(hub) == {name: f"content of {place}" for name, place in places.items()}
+
+
+NO_ADAPTER = "publication.weights=adapter: none is learned; set training.adapter=lora, or leave it out"
+
+
+def test_an_adapter_that_is_not_learned_cannot_be_published(
+    cli: Cli, upload: Upload, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    settings = quick(reviews, tiny_model, "publication.weights=adapter")
+    assert_refused(cli("plan", "sentiment", *settings), NO_ADAPTER)
+    assert cli("plan", "sentiment", *settings, "training.adapter=lora").returncode == 0
+    shutil.rmtree(tmp_path / "made" / "adapter")
+    assert NO_ADAPTER in upload("adapter").stderr
 
 
 @pytest.mark.parametrize(
@@ -189,7 +224,7 @@ def test_everything_goes_up_in_one_commit_and_the_receipt_names_it(
     ids=["no room", "token no longer valid", "a card the Hub refuses"],
 )
 def test_an_upload_that_fails_says_why_and_can_be_repeated(
-    upload: Callable[[], subprocess.CompletedProcess[str]], hub: Hub, tmp_path: Path, state: dict[str, Any], said: str
+    upload: Upload, hub: Hub, tmp_path: Path, state: dict[str, Any], said: str
 ) -> None:
     vars(hub).update({"people": {TOKEN: person()}, **state})
     done = upload()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.tasks import questions
+from pipeline.tasks import Tokenizers, questions
 from pipeline.tasks.questions import NULL, QuestionAnswering
 from tests.stages.conftest import refusing
 from tests.tasks.conftest import ODD, SURE, Trial, Try
@@ -235,7 +235,7 @@ def test_questions_to_answer_only_have_no_labels(tried: Try, minilm: Any) -> Non
 
     trial = tried(QuestionAnswering(stride=12), MIXED)
     tokenizer = load_tokenizer(minilm.path, "").backend_tokenizer
-    encoder = Encoder(QuestionAnswering(stride=12), tokenizer, 64, types=True)
+    encoder = Encoder(QuestionAnswering(stride=12), Tokenizers(tokenizer), 64, types=True)
     table = trial.corpus.table("train").drop_columns(["label", "answers"]).combine_chunks()
     found, _ = encoder.encode(table.to_batches()[0], first=7)
     assert found.schema.names == ["input_ids", "token_type_ids", "example", "begin", "end"]

@@ -16,6 +16,9 @@ OWN = {
     "tagging": {"roles", "tagging", "windows", "classification"},
     "questions": {"questions", "windows", "candidates"},
     "choice": {"choice"},
+    "causal": {"causal", "chat", "language"},
+    "masked": {"masked", "language", "windows"},
+    "seq2seq": {"seq2seq", "language"},
 }
 
 
@@ -37,8 +40,9 @@ RECIPES = sorted(file.stem for file in (ROOT / "recipes").glob("*.py") if file.s
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_how_answers_are_read_and_judged_counts_in_evaluation_only(memo: Memo, recipe: str) -> None:
-    task = import_module(f"recipes.{recipe}").KIND.judging.judge.__module__
-    ways = {(task, "decode"), (task, "judge")}
+    judging = import_module(f"recipes.{recipe}").KIND.judging
+    task = judging.judge.__module__
+    ways = {(task, judging.decode.__name__), (task, judging.judge.__name__)}
     assert ways <= reached(recipe, "evaluate", memo)
     for stage in ("collect", "tokenize", "finetune", "predict", "export"):
         found = reached(recipe, stage, memo)

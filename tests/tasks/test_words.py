@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.corpora import words
-from pipeline.tasks import roles, tagging
+from pipeline.tasks import Tokenizers, roles, tagging
 from pipeline.tasks.roles import RoleLabelling
 from pipeline.tasks.tagging import IGNORED, Tagging
 from tests.tasks.conftest import ODD, Trial, Try, one_hot
@@ -140,7 +140,7 @@ def test_rows_to_answer_only_have_no_labels(tried: Try, minilm: Any) -> None:
     from pipeline.stages.tokenize import Encoder, load_tokenizer
 
     trial = tried(Tagging(), entity_rows(ODD))
-    encoder = Encoder(Tagging(), load_tokenizer(minilm.path, "").backend_tokenizer, 64, types=False)
+    encoder = Encoder(Tagging(), Tokenizers(load_tokenizer(minilm.path, "").backend_tokenizer), 64, types=False)
     batch = trial.corpus.table("train").drop_columns(["label"]).combine_chunks().to_batches()[0]
     found, cut = encoder.encode(batch)
     assert found.schema.names == ["input_ids", "example", "word"] and cut == 0

@@ -2,9 +2,9 @@
 
 from pipeline.backends.pytorch import network
 from pipeline.backends.pytorch.finetune import finetune
+from pipeline.backends.pytorch.optimization import LIMITS
 from pipeline.backends.pytorch.predict import predict
 
-__all__ = ["HEADS", "KINDS", "finetune", "predict"]
+__all__ = ["KINDS", "LIMITS", "finetune", "predict"]
 
-KINDS: tuple[str, ...] = ()  # whatever transformers has a head for
-HEADS = tuple(network.HEADS)
+KINDS: dict[str, tuple[str, ...]] = dict.fromkeys(network.HEADS, ())  # whatever transformers has the head for

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "dropout-by-byte"  # of the attention that uses it
+RATES = (
+    "attention_probs_dropout_prob",
+    "attention_dropout",
+    "attn_pdrop",
+    "dropout_rate",
+)  # of attention, by model type
 
 
 def use(network: Any) -> None:
@@ -35,8 +41,14 @@ def use(network: Any) -> None:
                 setattr(module, name, Dropout(child.p))
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, eager_mask)
-    if network.config._attn_implementation in ("sdpa", "eager"):
+    if network.config._attn_implementation in ("sdpa", "eager") and _attention_drops_out(network.config):
         network.set_attn_implementation(NAME)
+
+
+def _attention_drops_out(config: Any) -> bool:
+    """Whether shares of attention are dropped out, in an encoder or a decoder."""
+    parts = [part for part in (config, getattr(config, "encoder", None), getattr(config, "decoder", None)) if part]
+    return any(getattr(part, name, 0) for part in parts for name in RATES)
 
 
 def drop(values: torch.Tensor, p: float) -> torch.Tensor:
@@ -60,6 +72,7 @@ def attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
+    position_bias: torch.Tensor | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Scaled dot-product attention (Vaswani et al. 2017), heads of shape (batch, heads, length, size)."""
@@ -69,8 +82,9 @@ def attention(
         key, value = (shared.repeat_interleave(groups + 1, dim=1) for shared in (key, value))
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scores = torch.matmul(query * scale, key.transpose(2, 3))
-    if attention_mask is not None:
-        scores = scores + attention_mask
+    for added in (position_bias, attention_mask):
+        if added is not None:
+            scores = scores + added
     shares = torch.nn.functional.softmax(scores, dim=-1).to(query.dtype)
     shares = drop(shares, dropout)
     return torch.matmul(shares, value).transpose(1, 2).contiguous(), shares

@@ -6,19 +6,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model, Tokens
-from pipeline.backends import VALIDATION_BATCH, Finetuning
+from pipeline.backends import VALIDATION_BATCH, Finetuning, check, heads
 from pipeline.backends.checkpoint import Tensors, under
 from pipeline.backends.data import Batch, Data, criterion
 from pipeline.backends.loop import train
-from pipeline.backends.pytorch import dropout, losses, network, optimization
+from pipeline.backends.pytorch import adapters, dropout, losses, network, optimization
+from pipeline.backends.vocabulary import Vocabulary
+from pipeline.features import IGNORED
+from pipeline.progress import say
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
 
 def finetune(config: Finetuning, out: Path, *, base: Model, tokens: Tokens) -> Model:
-    """Train ``base`` on ``tokens``, and keep the weights of the epoch that validates best."""
-    data = Data(config.training, tokens, config.task.head)
+    """Train ``base`` on ``tokens``, and keep the weights of the epoch that validates best.
+
+    Raises:
+        UserError: the model, the device or what is installed cannot do what a setting asks for.
+    """
+    check("pytorch", optimization.LIMITS, config.training)
+    data = Data(config, tokens)
     return train(config, Pupil(config, base, data), data, out, base=base, tokens=tokens)
 
 
@@ -30,10 +39,16 @@ class Pupil:
 
         torch.manual_seed(config.training.seed)
         self.training, self.data = config.training, data
-        self.head = config.task.head
-        self.net = network.load(base, self.head, data.labels, config.training, data.seen)
-        self._whole = self.net.get_input_embeddings()
-        self._shrink()
+        self.head, self.base = config.task.head, base
+        self.net = network.load(base, self.head, data.labels, config.training, data.seen, data.tokens)
+        self._parameters = {"all": sum(parameter.numel() for parameter in self.net.parameters())}
+        self._reader = self.net.encoder if self.head == "seq2seq" and data.vocabulary else self.net
+        self._whole = self._reader.get_input_embeddings()
+        if data.vocabulary:
+            self._shrink(data.vocabulary)
+        if config.training.gradient_checkpointing:
+            optimization.save_memory(self.net)
+        self._adapt(base)
         self.device = network.device()
         self.net.to(self.device)
         if self.device.type == "cpu":
@@ -49,12 +64,7 @@ class Pupil:
         whole = sum(batch.weight for batch in batches) or 1.0
         total = 0.0
         for batch in batches:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                logits = network.run(self.net, batch.inputs)
-            targets, mask = (
-                torch.from_numpy(array).to(self.device) for array in (batch.targets, batch.inputs["attention_mask"])
-            )
-            loss = losses.LOSSES[self.head](logits.float(), targets, mask, self.criterion)
+            loss = self._loss(batch)
             (loss / whole).backward()
             total += float(loss.detach())
         optimization.penalize(self.net, self.training)
@@ -66,27 +76,38 @@ class Pupil:
         self.optimizer.zero_grad()
         return total / whole
 
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        import torch
+
+        places = batch.targets != IGNORED if heads.HEADS[self.head].predicts else None
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            logits = network.run(self.net, batch.inputs, places).float()
+        targets, mask = batch.targets if places is None else batch.targets[places], batch.inputs.get("attention_mask")
+        wanted, there = (
+            array if array is None else torch.from_numpy(array).to(self.device) for array in (targets, mask)
+        )
+        return losses.LOSSES[self.head](logits, wanted, there, self.criterion)
+
     def validate(self) -> np.ndarray:
         data = self.data
-        return network.answers(self.net, data.validation, VALIDATION_BATCH, renumber=data.renumbered)
+        return network.answers(self.net, self.head, data.validation, VALIDATION_BATCH, renumber=data.renumbered)
 
     def weights(self) -> Tensors:
-        return {name: tensor.detach().cpu().numpy() for name, tensor in self.net.state_dict().items()}
+        tensors = self.net.state_dict()
+        if self.adapter is not None:  # the rest is as the base has it
+            tensors = {name: tensors[name] for name, weight in self.net.named_parameters() if weight.requires_grad}
+        return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
 
     def set_weights(self, tensors: Tensors) -> None:
         import torch
 
-        self.net.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
+        found = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+        self.net.load_state_dict(found, strict=self.adapter is None)
 
     def state(self) -> Tensors:
         import torch
 
-        moments = {
-            f"optimizer.{number}.{name}": value.cpu().numpy()
-            for number, state in self.optimizer.state_dict()["state"].items()
-            for name, value in state.items()
-            if value is not None
-        }
+        moments = {f"optimizer.{name}": value for name, value in optimization.moments(self.optimizer).items()}
         random = {"random.cpu": torch.get_rng_state().numpy()}
         if self.device.type != "cpu":
             random["random.device"] = getattr(torch, self.device.type).get_rng_state().cpu().numpy()
@@ -95,11 +116,7 @@ class Pupil:
     def set_state(self, tensors: Tensors) -> None:
         import torch
 
-        moments: dict[int, dict[str, Any]] = {}
-        for name, value in under("optimizer.", tensors).items():
-            number, _, moment = name.partition(".")
-            moments.setdefault(int(number), {})[moment] = torch.from_numpy(value)
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        optimization.set_moments(self.optimizer, under("optimizer.", tensors))
         torch.set_rng_state(torch.from_numpy(tensors["random.cpu"]))
         if "random.device" in tensors and self.device.type != "cpu":
             getattr(torch, self.device.type).set_rng_state(torch.from_numpy(tensors["random.device"]))
@@ -107,11 +124,19 @@ class Pupil:
     def save(self, out: Path) -> None:
         import torch
 
-        part = self.net.get_input_embeddings()
-        with torch.no_grad():
-            self._whole.weight[torch.from_numpy(self.data.vocabulary.ids)] = part.weight.cpu()
-        self.net.set_input_embeddings(self._whole.to(self.device))
+        if self.data.vocabulary:
+            part = self._reader.get_input_embeddings()
+            with torch.no_grad():
+                self._whole.weight[torch.from_numpy(self.data.vocabulary.ids)] = part.weight.cpu()
+            self._reader.set_input_embeddings(self._whole.to(self.device))
+        if self.adapter is not None:
+            adapters.save(self.adapter, out)
         self.net.save_pretrained(out)
+        if self.head == "masked":
+            heads.keep_pooler(out, self.base.path, self.net.base_model_prefix)
+
+    def parameters(self) -> dict[str, int]:
+        return self._parameters
 
     def facts(self) -> dict[str, Any]:
         import torch
@@ -119,12 +144,22 @@ class Pupil:
         precision = "bf16" if self.bf16 else "fp32"
         return {"device": str(self.device), "precision": precision, "threads": torch.get_num_threads()}
 
-    def _shrink(self) -> None:
+    def _adapt(self, base: Model) -> None:
+        """Leave the weights as they are, where an adapter is wanted, and learn that beside them."""
+        self.adapter = None
+        if self.training.adapter != "none":
+            self.adapter = adapters.attach(self.net, base, self.head, self.training)
+        self._parameters["trained"] = sum(p.numel() for p in self.net.parameters() if p.requires_grad)
+        if self.adapter is not None:
+            trained, all_of_them = self._parameters["trained"], self._parameters["all"]
+            say(f"{self.training.adapter}: {trained:,} of {all_of_them:,} parameters are trained")
+
+    def _shrink(self, vocabulary: Vocabulary) -> None:
         """Train a word embedding of only the ids that the data uses."""
         import torch
 
-        ids, whole = self.data.vocabulary.ids, self._whole
-        self.data.vocabulary.check(whole.num_embeddings)
-        part = torch.nn.Embedding(len(ids), whole.embedding_dim, padding_idx=whole.padding_idx)
-        part.weight.data = whole.weight.data[torch.from_numpy(ids)].clone()
-        self.net.set_input_embeddings(part)
+        whole = self._whole
+        vocabulary.check(whole.num_embeddings)
+        part = torch.nn.Embedding(len(vocabulary.ids), whole.embedding_dim, padding_idx=whole.padding_idx)
+        part.weight.data = whole.weight.data[torch.from_numpy(vocabulary.ids)].clone()
+        self._reader.set_input_embeddings(part)

@@ -57,6 +57,16 @@ def _choices(logits: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor, cr
     return (right * (whole - logits[:, 0])).sum()
 
 
+def _words(
+    logits: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor | None, criterion: Criterion
+) -> torch.Tensor:
+    """Cross-entropy (nats) of places × vocabulary, of places that have a target."""
+    import torch
+
+    smoothing = criterion.label_smoothing
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
+
+
 Loss = Callable[[Any, Any, Any, Criterion], Any]
 LOSSES: dict[str, Loss] = {
     "classification": _labels,
@@ -65,4 +75,7 @@ LOSSES: dict[str, Loss] = {
     "tagging": _labels,
     "questions": _ends,
     "choice": _choices,
+    "seq2seq": _words,
+    "causal": _words,
+    "masked": _words,
 }

@@ -1,0 +1,221 @@
+"""Tasks whose models write: what is learned of a text or a conversation, and what scores say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.features import IGNORED, Features
+from pipeline.tasks import Evidence, Tokenizers, chat, seq2seq
+from pipeline.tasks.causal import KIND as CAUSAL
+from pipeline.tasks.causal import CausalLanguageModeling
+from pipeline.tasks.chat import TEMPLATE
+from pipeline.tasks.masked import KIND as MASKED
+from pipeline.tasks.masked import MaskedLanguageModeling
+from pipeline.tasks.seq2seq import Summarization, Translation
+from tests.conftest import make_writer
+
+END = {"eos_token": "</s>", "bos_token": "<s>"}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from tokenizers import Tokenizer
+
+    place = make_writer(tmp_path_factory.mktemp("llama"), "llama", ["the cat sat on the mat", "a dog ran"])
+    return Tokenizer.from_file(str(place / "tokenizer.json"))
+
+
+@pytest.fixture
+def tokenizers(tokenizer: Any) -> Tokenizers:
+    return Tokenizers(tokenizer, tokenizer, TEMPLATE, END, tokenizer.token_to_id("</s>"))
+
+
+def talk(*turns: tuple[str, str], answer: str | None = None) -> pa.RecordBatch:
+    columns: dict[str, Any] = {"roles": [[role for role, _ in turns]], "said": [[text for _, text in turns]]}
+    if answer is not None:
+        columns["label"] = [answer]
+    return pa.RecordBatch.from_pydict(columns, pa.schema([
+        pa.field(name, pa.string() if name == "label" else pa.list_(pa.string())) for name in columns
+    ]))  # fmt: skip
+
+
+def learned(tokenizers: Tokenizers, encoded: Any, row: int = 0) -> str:
+    label = encoded.columns["label"][row]
+    text: str = tokenizers.text.decode(label[label != IGNORED].tolist(), skip_special_tokens=False)
+    return text
+
+
+def test_of_a_text_all_is_learned_and_its_end(tokenizers: Tokenizers) -> None:
+    found = CausalLanguageModeling().encode(tokenizers, talk(answer="a dog ran"), 64)
+    assert learned(tokenizers, found) == "a dog ran</s>"
+    assert found.columns["prompt"] == [0]
+
+
+def test_of_a_conversation_only_what_the_assistant_says_is_learned(tokenizers: Tokenizers) -> None:
+    turns = (("system", "be kind"), ("user", "who sat?"), ("assistant", "the cat"), ("user", "where?"))
+    found = CausalLanguageModeling().encode(tokenizers, talk(*turns, answer="on the mat"), 256)
+    assert learned(tokenizers, found) == "the cat</s>on the mat</s>"
+    (prompt,), ids = found.columns["prompt"], found.encodings[0].ids
+    asked = tokenizers.text.decode(ids[:prompt], skip_special_tokens=False)
+    assert asked.endswith("### User:\nwhere?\n### Assistant:\n")
+    assert tokenizers.text.decode(ids[prompt:]) == "on the mat"
+
+
+def test_a_prompt_to_be_answered_ends_where_the_answer_begins(tokenizers: Tokenizers) -> None:
+    task = CausalLanguageModeling()
+    asked = task.encode(tokenizers, talk(("user", "where?")), 64)
+    trained = task.encode(tokenizers, talk(("user", "where?"), answer="on the mat"), 64)
+    (prompt,) = trained.columns["prompt"]
+    assert asked.encodings[0].ids == trained.encodings[0].ids[:prompt]
+    assert asked.columns["prompt"] == [prompt]
+
+
+def test_a_model_without_a_template_goes_on_with_the_text(tokenizer: Any) -> None:
+    plain = Tokenizers(tokenizer, tokenizer, "", END, 2)
+    found = CausalLanguageModeling().encode(plain, talk(("user", "the cat")), 64)
+    assert tokenizer.decode(found.encodings[0].ids) == "the cat"
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_a_long_text_is_learned_in_pieces_each_token_once(tokenizers: Tokenizers, stride: int) -> None:
+    text = "the cat sat on the mat " * 20
+    task = CausalLanguageModeling(stride=stride)
+    found, whole = task.encode(tokenizers, talk(answer=text), 16), task.encode(tokenizers, talk(answer=text), 1000)
+    assert len(found.encodings) > 3 and found.cut == 0
+    assert max(len(row) for row in found.encodings) <= 16
+    # The first token of a text has nothing before it; all others are asked for once, in one of the pieces.
+    asked = [label[1:][label[1:] != IGNORED].tolist() for label in found.columns["label"]]
+    assert [token for piece in asked for token in piece] == whole.encodings[0].ids[1:]
+
+
+def test_a_prompt_that_is_too_long_loses_its_start_and_is_counted(tokenizers: Tokenizers) -> None:
+    found = CausalLanguageModeling().encode(tokenizers, talk(("user", "a dog ran " * 30), answer="the cat"), 40)
+    (prompt,), ids = found.columns["prompt"], found.encodings[0].ids
+    assert found.cut == 1 and len(ids) == 40
+    assert learned(tokenizers, found) == "the cat</s>"
+    assert tokenizers.text.decode(ids[prompt:]) == "the cat"
+    assert tokenizers.text.decode(ids[:prompt]).endswith("### Assistant:\n")
+
+
+def test_a_template_that_changes_what_was_said_is_refused(tokenizer: Any) -> None:
+    template = "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    odd = Tokenizers(tokenizer, tokenizer, template, END, 2)
+    with pytest.raises(UserError, match="the chat template of the base model changes what was said before"):
+        CausalLanguageModeling().encode(odd, talk(("user", "who?"), answer="the cat"), 64)
+
+
+def test_a_template_that_refuses_a_role_says_so() -> None:
+    template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    with pytest.raises(UserError, match="refuses turns of system, user: no system role"):
+        chat.render(template, [("system", "be kind"), ("user", "who?")], {})
+
+
+@pytest.mark.parametrize("template", [TEMPLATE, "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}{{ messages | tojson }}"])  # fmt: skip
+@pytest.mark.parametrize("ask", [True, False])
+def test_conversations_look_as_transformers_lays_them_out(template: str, ask: bool, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    known = AutoTokenizer.from_pretrained(make_writer(tmp_path / "llama", "llama"))
+    known.chat_template = template
+    turns = [("user", " who? é <b>"), ("assistant", "the cat"), ("user", "where?")]
+    messages = [{"role": role, "content": content} for role, content in turns]
+    wanted = known.apply_chat_template(messages, tokenize=False, add_generation_prompt=ask)
+    assert chat.render(template, turns, END, ask=ask) == wanted
+
+
+def test_targets_end_with_the_token_that_ends_them_and_cuts_are_counted(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(make_writer(tmp_path / "t5", "t5") / "tokenizer.json"))
+    pair = pa.RecordBatch.from_pydict({"text": ["the film", "the soup " * 9], "label": [["was warm", "other"], ["x"]]})
+    found = Summarization(prefix="sum: ").encode(Tokenizers(tokenizer, tokenizer), pair, 12)
+    assert tokenizer.decode(found.encodings[0].ids) == "sum: the film"
+    assert tokenizer.decode(found.columns["label"][0], skip_special_tokens=False) == "was warm</s>"
+    assert found.cut == 1
+
+
+def evidence(task: Any, corpus: dict[str, Any], written: list[str], logits: Any = ((8.0, 4, 2),)) -> Evidence:
+    count = len(written)
+    rows = pa.table({"input_ids": pa.array([[1]] * count, pa.list_(pa.int32())), "example": pa.array(range(count), pa.int32()),
+                     "label": pa.array([[1]] * count, pa.list_(pa.int32()))})  # fmt: skip
+    numbers = np.resize(np.asarray(logits, np.float32), (count, 3))
+    return Evidence(numbers, Features(rows, 0), pa.table(corpus), [], task, {}, extra=pa.table({"text": written}))
+
+
+TEXTS = {
+    "en": "The cat sat on the mat.",
+    "zh": "猫坐在垫子上，很高兴。",
+    "de": "Die Katze saß auf der Matte.",
+    "ja": "今日は天気がいいです。",
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "de"])
+@pytest.mark.parametrize("judge", [seq2seq.judge_summaries, seq2seq.judge_translations])
+def test_what_is_written_as_wanted_scores_a_hundred(judge: Callable[..., Any], language: str) -> None:
+    task = Translation(language=language) if judge is seq2seq.judge_translations else Summarization(language=language)
+    corpus = {"text": ["something else"], "label": [["another", TEXTS[language]]]}
+    scores, details = judge(evidence(task, corpus, [TEXTS[language]]))
+    first = next(iter(scores))
+    assert scores[first] == pytest.approx(100)
+    assert details["intervals"][first] == pytest.approx([100, 100])
+    assert scores[f"baseline_{first}"] < 50
+    assert scores["perplexity"] == pytest.approx(np.exp(2), rel=1e-5)
+
+
+def test_the_better_of_two_leads_is_the_baseline_of_summaries() -> None:
+    text = "The cat sat on the mat. A dog ran by. It rained all day. Nobody came."
+    scores, details = seq2seq.judge_summaries(
+        evidence(Summarization(language="en"), {"text": [text], "label": [["The cat sat on the mat."]]}, ["nothing"])
+    )
+    assert details["baseline"] == "the first sentence"
+    assert scores["baseline_rougeL"] == pytest.approx(100)
+    assert details["leads"]["the first three sentences"]["rougeL"] < 100
+
+
+def test_answers_to_prompts_are_judged_where_there_are_some() -> None:
+    corpus = {"roles": [["user"], []], "said": [["who?"], []], "label": ["the cat", "a text"]}
+    found = evidence(CausalLanguageModeling(language="en"), corpus, ["the cat", ""])
+    extra = pa.table({"text": pa.array(["the cat", None], pa.string())})
+    some = Evidence(found.logits, found.features, found.corpus, [], found.task, {}, extra=extra)
+    scores, _ = CAUSAL.judging.judge(some)
+    assert scores["exact_match"] == 100 and scores["rougeL"] == pytest.approx(100)
+    assert [sorted(answer) for answer in CAUSAL.judging.decode(some)] == [["written"], ["loss", "tokens"]]
+
+
+def test_pseudo_perplexity_is_told_beside_that_of_hidden_tokens() -> None:
+    found = evidence(MaskedLanguageModeling(), {"text": ["a b"]}, ["-"])
+    some = Evidence(
+        found.logits, found.features, found.corpus, [], found.task, {}, extra=pa.table({"loss": [6.0], "tokens": [2]})
+    )
+    scores, details = MASKED.judging.judge(some)
+    assert scores["pseudo_perplexity"] == pytest.approx(np.exp(3), rel=1e-5)
+    assert details["pseudo_perplexity"] == {"texts": 1, "tokens": 2}
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Translation(text="a", target="a"), "text and target are both the column 'a'"),
+        (lambda: Summarization(max_target_length=3), "max_target_length is a number of tokens, at least 4"),
+        (lambda: Translation(target_vocabulary=10), "target_vocabulary is a number of tokens, at least 300"),
+        (lambda: CausalLanguageModeling(stride=0), "stride is a number of tokens, at least 1"),
+        (lambda: CausalLanguageModeling(prompt="x", response="x"), "must be six columns"),
+        (lambda: MaskedLanguageModeling(masked=1.0), "masked is a share of the tokens"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make: Callable[[], Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        make()
+
+
+def test_a_stride_as_long_as_a_piece_is_refused(tokenizers: Tokenizers) -> None:
+    with pytest.raises(UserError, match=r"task\.stride=16: must be below max_length=16"):
+        CausalLanguageModeling(stride=16).encode(tokenizers, talk(answer="a"), 16)
