@@ -61,7 +61,7 @@ def ours(options: argparse.Namespace) -> dict[str, float]:
 
     from pipeline import backends
     from pipeline.artifacts import Model, Tokens
-    from pipeline.backends import Finetuning, Prediction, Training
+    from pipeline.backends import Asking, Finetuning, Prediction, Training
     from pipeline.tasks.classification import Classification
 
     backend = backends.load(options.side)
@@ -74,7 +74,7 @@ def ours(options: argparse.Namespace) -> dict[str, float]:
         )
         whole = time.perf_counter() - begun
         steps = model.read("logs/speed.json")["seconds"]
-        backend.predict(Prediction(), Path(out), model=model, tokens=tokens)
+        backend.predict(Asking("classification", Prediction()), Path(out), model=model, tokens=tokens)
         answers = np.load(Path(out) / "test.npy").argmax(-1)
     rows = tokens.table("train").num_rows * options.epochs
     return result(rows, steps, whole, answers, tokens.table("test")["label"].to_numpy())

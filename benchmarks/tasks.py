@@ -86,7 +86,7 @@ def prepare(options: argparse.Namespace, place: Path) -> None:
     from pipeline.stages.tokenize import Tokenization, tokenize
 
     config, kind = recipe(options)
-    kinds = backends.load(config.backend).KINDS
+    kinds = backends.load(config.backend).KINDS[config.task.head]
     base = fetch(Fetching(config.base, kinds), folder(place / "base"))
     corpus = collect(Collection(config.corpus, kind.form(config.task)), folder(place / "corpus"))
     tokenization = Tokenization(kind.learned(config.task), config.max_length)

@@ -74,7 +74,7 @@ def ours(options: argparse.Namespace) -> dict[str, float]:
     import numpy as np
 
     from pipeline.artifacts import Model, Tokens
-    from pipeline.backends import Finetuning, Prediction, Training
+    from pipeline.backends import Asking, Finetuning, Prediction, Training
     from pipeline.backends.pytorch import finetune, predict
     from pipeline.tasks.classification import Classification
 
@@ -87,7 +87,7 @@ def ours(options: argparse.Namespace) -> dict[str, float]:
         )
         whole = time.perf_counter() - begun
         steps = model.read("logs/speed.json")["seconds"]
-        predict(Prediction(), Path(out), model=model, tokens=tokens)
+        predict(Asking("classification", Prediction()), Path(out), model=model, tokens=tokens)
         answers = np.load(Path(out) / "test.npy").argmax(-1)
     return result(steps, whole, answers, tokens.table("test")["label"].to_numpy())
 

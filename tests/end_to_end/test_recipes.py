@@ -14,11 +14,16 @@ from typing import Any
 import pytest
 
 from pipeline.stages.usage import MODEL, USAGES
-from tests.end_to_end.conftest import RECIPES, Finish, Finished
+from tests.end_to_end.conftest import RECIPES, Finish, Finished, write_lines
 
 pytestmark = pytest.mark.slow
 STEPS = ["fetch", "collect", "tokenize", "finetune", "predict", "evaluate", "export", "card"]
+ADAPTED = ["fetch", "adapt-collect", "adapt-tokenize", "adapt-finetune", *STEPS[1:]]
 Row = dict[str, Any]
+
+
+def steps(recipe: str) -> list[str]:
+    return ADAPTED if recipe == "adapted_sentiment" else STEPS
 
 
 def label(row: Row) -> None:
@@ -66,6 +71,14 @@ def choice(row: Row) -> None:
     assert row["probabilities"][row["answer"]] == max(row["probabilities"])
 
 
+def written(row: Row) -> None:
+    assert isinstance(row["written"], str) and isinstance(row["truth"], str | list)
+
+
+def measured(row: Row) -> None:
+    assert row["loss"] > 0 and row["tokens"] >= 1
+
+
 @dataclass(frozen=True)
 class Expected:
     """What people see of a recipe's answers: the score to look at first, the Hub's name of the task, the form."""
@@ -76,8 +89,11 @@ class Expected:
 
 
 EXPECTED = {
+    "adapt": Expected("perplexity", "fill-mask", measured),
+    "adapted_sentiment": Expected("accuracy", "text-classification", label),
     "choice": Expected("accuracy", "multiple-choice", choice),
     "emotions": Expected("f1", "text-classification", labels),
+    "generate": Expected("perplexity", "text-generation", written),
     "ner": Expected("f1", "token-classification", spans),
     "nli": Expected("accuracy", "text-classification", label),
     "paraphrase": Expected("f1", "text-classification", label),
@@ -88,9 +104,11 @@ EXPECTED = {
     "similarity": Expected("pearson", "text-classification", score),
     "spam": Expected("f1", "text-classification", label),
     "srl": Expected("f1", "token-classification", arguments),
+    "summarize": Expected("rougeL", "summarization", written),
     "topics": Expected("accuracy", "text-classification", label),
+    "translate": Expected("bleu", "translation", written),
 }
-ONE_A_HEAD = ["topics", "emotions", "rating", "ner", "qa", "choice"]
+ONE_A_HEAD = ["topics", "emotions", "rating", "ner", "qa", "choice", "adapt", "adapted_sentiment"]
 TENSORFLOW = pytest.mark.skipif(find_spec("keras_hub") is None, reason="TensorFlow is not installed")
 
 
@@ -103,7 +121,7 @@ def test_every_recipe_is_tried_here_and_every_kind_of_use() -> None:
 def test_one_command_brings_a_recipe_from_its_corpus_to_scores_exports_and_a_card(finish: Finish, recipe: str) -> None:
     finished = finish(recipe)
     made = [line.split()[0] for line in finished.done.out.splitlines() if "  made in " in line]
-    assert made == STEPS
+    assert made == steps(recipe)
     check(finished)
 
 
@@ -129,6 +147,7 @@ def check(finished: Finished) -> None:
         assert f"{split}: {expected.headline}" in finished.done.out
     rows = finished.answers()
     assert len(rows) == finished.read("data.json")["splits"]["test"]["rows"] == 24
+    assert EXPECTED[finished.recipe].form.__name__ != "written" or any(row["written"] for row in rows)
     for row in rows:
         expected.form(row)
     exports = finished.read("exports.json")
@@ -144,7 +163,7 @@ def check(finished: Finished) -> None:
 def test_a_second_run_finds_everything(finish: Finish, recipe: str) -> None:
     again = finish(recipe).command("run")
     assert again.code == 0, again.err
-    assert [line.split()[0] for line in again.out.splitlines() if line.endswith("  found")] == STEPS
+    assert [line.split()[0] for line in again.out.splitlines() if line.endswith("  found")] == steps(recipe)
     assert "made in" not in again.out
 
 
@@ -178,6 +197,11 @@ USED = {
     ("tagging", True): ("srl", []),
     ("questions", True): ("qa", ["question", "context"]),
     ("choice", True): ("choice", ["question"]),
+    ("summarization", False): ("summarize", ["text"]),
+    ("translation", False): ("translate", ["text"]),
+    ("chat", False): ("generate", []),
+    ("causal", False): ("", []),
+    ("masked", False): ("adapt", []),
 }
 
 
@@ -228,6 +252,39 @@ def test_the_python_of_the_card_for_roles_answers_as_the_pipeline_does(finish: F
     begins = {text.index(part): tag for text in [row["text"]] for part, tag in pairs if part in text.split()}
     for found in row["arguments"]:
         assert begins.get(found["start"], f"B-{found['label']}")[2:] == found["label"]
+
+
+@pytest.mark.parametrize("recipe", ["summarize", "translate"])
+def test_the_python_of_the_card_writes_what_the_pipeline_wrote(finish: Finish, recipe: str) -> None:
+    finished = finish(recipe)
+    for row in finished.answers()[:3]:
+        assert used(finished, text=row["text"]).split() == row["written"].split()
+
+
+def test_the_python_of_the_card_answers_a_prompt_as_the_pipeline_did(finish: Finish) -> None:
+    finished = finish("generate")
+    row = finished.answers()[0]
+    assert used(finished, text=row["said"][-1]).split() == row["written"].split()
+
+
+def test_a_model_of_plain_texts_goes_on_with_them_as_its_card_shows(finish: Finish, tmp_path: Path) -> None:
+    file = write_lines(
+        tmp_path / "notes.jsonl", *({"text": f"The {n}th day was fine. It ended at {n}."} for n in range(60))
+    )
+    finished = finish("generate", f"corpus.source={file}")
+    row = finished.answers()[0]
+    assert row["tokens"] > 1 and "bits_per_byte" in finished.read("scores.json")["test"]
+    card = (finished.results / "README.md").read_text(encoding="utf-8")
+    assert 'print(write("…")[0]["generated_text"])' in card
+    (answer,) = finished.predict("--text", "The 7th day").rows()
+    said = used(finished, text="The 7th day")
+    assert said.removeprefix("The 7th day").split() == answer["written"].split()
+
+
+def test_hidden_words_are_filled_in(finish: Finish) -> None:
+    (row,) = finish("adapt").predict("--text", "The [MASK] was [MASK].").rows()
+    assert [len(each["tokens"]) for each in row["filled"]] == [5, 5]
+    assert all(each["probabilities"] == sorted(each["probabilities"], reverse=True) for each in row["filled"])
 
 
 def test_the_card_of_questions_quotes_the_passage(finish: Finish) -> None:
