@@ -33,7 +33,9 @@ HEADS = {
 ADVICE = {"seq2seq": "a T5, BART or Marian, or an encoder such as BERT", "causal": "a GPT-2, Llama, Qwen or the like"}
 
 
-def load(base: Model, head: str, labels: Sequence[str], training: Training, seen: np.ndarray, tokens: Tokens) -> Any:
+def load(
+    base: Model, head: str, labels: Sequence[str], training: Training, seen: np.ndarray, tokens: Tokens | None = None
+) -> Any:
     """The network in ``base`` with this head for ``labels``, in fp32; a head that it lacks is made anew.
 
     Args:
