@@ -44,7 +44,7 @@ def pupil(made: Made, **settings: Any) -> Any:
     from pipeline.backends.pytorch.finetune import Pupil
 
     config = Finetuning(made.task, Training(**{**QUICK, **settings}))
-    return Pupil(config, made.base, Data(config.training, made.tokens))
+    return Pupil(config, made.base, Data(config, made.tokens))
 
 
 def kept(made: Made, **settings: Any) -> int:

@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pipeline.artifacts import Model
-from pipeline.backends import Training
+from pipeline.backends import Finetuning, Training
 from pipeline.backends.data import IGNORED, Criterion, Data
 from pipeline.errors import UserError
 from pipeline.features import Inputs
@@ -288,8 +288,8 @@ def test_what_learns_in_bf16_answers_in_full_precision(name: str, checkpoint: Ch
 
 @pytest.fixture(scope="module")
 def data(made: Made) -> Data:
-    found = Data(Training(), made.tokens)
-    found.labels = []  # a network that answers with words has none
+    found = Data(Finetuning(made.task, Training()), made.tokens)
+    found.labels, found.vocabulary = [], None  # a network that answers with words has no labels, and all of its words
     return found
 
 
