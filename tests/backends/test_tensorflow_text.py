@@ -315,7 +315,7 @@ def test_a_head_that_a_base_lacks_begins_as_in_pytorch(kind: str, data: Data, tm
     import torch
     import transformers
 
-    from pipeline.backends.pytorch.network import _refresh
+    from pipeline.backends.pytorch.network import refresh
     from pipeline.backends.tensorflow import network
 
     sizes, head = BARE[kind]
@@ -323,7 +323,7 @@ def test_a_head_that_a_base_lacks_begins_as_in_pytorch(kind: str, data: Data, tm
     theirs, told = getattr(transformers, CLASSES[head]).from_pretrained(
         place, dtype=torch.float32, output_loading_info=True
     )
-    _refresh(theirs.eval(), set(told["missing_keys"]), 17)
+    refresh(theirs.eval(), set(told["missing_keys"]), 17)
     net = network.load(Model(place), head, data, Training(), mixed=False)
     assert net.head.architecture == type(theirs).__name__
     batch = batch_of(type(theirs).__name__)
