@@ -50,7 +50,7 @@ def masked(features: Features, rows: Sequence[int] | np.ndarray) -> Asked:
     return inputs, targets
 
 
-ASKED: dict[str, Callable[[Features, np.ndarray], Asked]] = {"seq2seq": seq2seq, "causal": causal, "masked": masked}
+ASKED: dict[str, Asker] = {"seq2seq": seq2seq, "causal": causal, "masked": masked}
 
 
 def measured(

@@ -256,9 +256,11 @@ class _Facts:
         yield f"- {self.usage.limit}"
         rows = self.data["splits"].get("test", self.data["splits"]["validation"])["rows"]
         yield f"- The scores come from {rows:,} rows and hold for text like them."
+        written = getattr(self.config.task, "max_target_length", 0)
+        targets = f", or their targets than {written}" if written else ""
         for split, facts in self.cut["splits"].items():
             if facts["cut"]:
-                yield f"- {facts['cut']:,} of {facts['rows']:,} {split} texts were longer than {self.cut['max_length']} tokens; their ends were not read."
+                yield f"- {facts['cut']:,} of {facts['rows']:,} {split} texts were longer than {self.cut['max_length']} tokens{targets}; their ends were not read."
         for pair, count in self.data["shared"].items():
             yield f"- {pair} share {count:,} rows" + (", which flatters the scores." if "test" in pair else ".")
 

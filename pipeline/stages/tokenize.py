@@ -53,14 +53,13 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     types = config.task.segments and _knows_types(tokenizer, base)
     encoder = Encoder(config.task, writing.tokenizers(tokenizer), config.max_length, types=types)
     report = {split: _encode(encoder, tokenizer.unk_token_id, corpus, split, made) for split in corpus.splits()}
-    ids: dict[str, Any] = {"pad_id": tokenizer.pad_token_id or 0, "special_ids": writing.special}
-    ids["own_vocabulary"] = writing.own
+    ids = {"pad_id": tokenizer.pad_token_id or 0, "special_ids": writing.special, "own_vocabulary": writing.own}
     made.write("tokens.json", {"max_length": config.max_length, **ids, "splits": report})
+    written = getattr(config.task, "max_target_length", 0)
+    limits = f"{config.max_length} tokens" + (f", or their targets than {written}," if written else "")
     for split, facts in report.items():
         if facts["cut"]:
-            say(
-                f"{split}: {facts['cut']:,} of {facts['rows']:,} texts are longer than {config.max_length} tokens and were cut"
-            )
+            say(f"{split}: {facts['cut']:,} of {facts['rows']:,} texts are longer than {limits} and were cut")
         if facts["features"] > facts["rows"]:
             say(f"{split}: {facts['rows']:,} examples make {facts['features']:,} rows for the network")
         if facts["unknown"] > 0.005:

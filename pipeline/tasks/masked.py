@@ -76,9 +76,8 @@ def judge(evidence: Evidence) -> Scored:
     """Perplexity of hidden tokens, beside that of a model that knows only how common each token is; and
     pseudo-perplexity, for which each token is hidden alone (Salazar et al. 2020)."""
     scores, details = likelihoods(evidence, "text")
-    scores = {
-        name: value for name, value in scores.items() if "bits" not in name
-    }  # of a share of the tokens, they mean nothing
+    # Bits per byte mean nothing of a share of the tokens.
+    scores = {name: value for name, value in scores.items() if "bits" not in name}
     if evidence.extra is not None:
         loss, tokens = (evidence.extra[name].to_numpy() for name in ("loss", "tokens"))
         scores["pseudo_perplexity"] = perplexity(float(loss.sum() / max(1, tokens.sum())))

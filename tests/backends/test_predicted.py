@@ -191,7 +191,7 @@ def test_attention_that_drops_out_by_bytes_is_that_of_transformers_and_sees_noth
 @pytest.mark.slow
 def test_a_decoder_made_of_an_encoder_writes_with_case_and_accents(ready: Ready, tmp_path: Path) -> None:
     made = ready("seq2seq")
-    training = dataclasses.replace(STILL, epochs=30, learning_rate=1e-2, batch_size=8)
+    training = dataclasses.replace(STILL, epochs=60, learning_rate=3e-3, batch_size=8)
     trained = finetune(Finetuning(made.task, training), folder(tmp_path / "model"), base=made.base, tokens=made.tokens)
     found = predict(
         Asking("seq2seq", Prediction(), Generation(max_new_tokens=16)), folder(tmp_path / "found"), model=trained, tokens=made.tokens

@@ -66,15 +66,15 @@ def joined(base: Model, tokens: Tokens, training: Training, settings: dict[str, 
     return network
 
 
-def anew(config: dict[str, Any], tokens: Tokens, training: Training, settings: dict[str, Any]) -> Any:
-    """A network of transformers as ``config`` describes it, for the tokenizer in ``tokens``, in fp32."""
+def anew(base: Model, tokens: Tokens, training: Training, settings: dict[str, Any]) -> Any:
+    """A network of transformers as ``base`` describes it, for the tokenizer in ``tokens``, in fp32."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     from pipeline.backends.pytorch.network import refresh
 
     texts = AutoTokenizer.from_pretrained(tokens.path / "tokenizer", trust_remote_code=False)
     ids = {"bos_token_id": texts.bos_token_id, "eos_token_id": texts.eos_token_id, "pad_token_id": texts.pad_token_id}
-    known = {**config, **settings, **ids, "vocab_size": len(texts)}
+    known = {**base.read("config.json"), **settings, **ids, "vocab_size": len(texts)}
     network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**known))
     network.new_tensors = frozenset(network.state_dict())
     refresh(network, set(network.new_tensors), training.seed)

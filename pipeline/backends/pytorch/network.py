@@ -49,16 +49,16 @@ def load(
     import transformers
 
     config = base.read("config.json")
+    settings = heads.settings(base, head, labels, training)
     if classical.described(config):
         classical.check(head)
-        config |= heads.settings(base, head, labels, training)
+        config |= settings
         return networks.new(config, classical.weights(config, training.seed, seen))
-    if tokens is None and (scratch.described(config) or head == "seq2seq"):
-        raise ValueError("a network that writes in a vocabulary of its own needs the tokens to learn")
-    if tokens and scratch.described(config):
-        return decoders.anew(config, tokens, training, heads.settings(base, head, labels, training))
-    if tokens and head == "seq2seq" and not config.get("is_encoder_decoder"):
-        return decoders.joined(base, tokens, training, heads.settings(base, head, labels, training))
+    if scratch.described(config) or (head == "seq2seq" and not config.get("is_encoder_decoder")):
+        if tokens is None:
+            raise ValueError("a network that writes in a vocabulary of its own needs the tokens to learn")
+        make = decoders.anew if scratch.described(config) else decoders.joined
+        return make(base, tokens, training, settings)
     _check_direction(config, head)
     try:
         network, report = getattr(transformers, HEADS[head]).from_pretrained(
@@ -67,7 +67,7 @@ def load(
             trust_remote_code=False,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
-            **heads.settings(base, head, labels, training),
+            **settings,
         )
     except ValueError as error:
         if "Unrecognized" not in str(error) and "trust_remote_code" not in str(error):
