@@ -58,7 +58,7 @@ def test_changes_remake_what_they_touch_and_going_back_finds_everything(
     assert run() == ["evaluate", "card"]
     edit(checkout / "pipeline/tasks/multilabel.py", "1 / (1 +", "2 / (2 +")
     assert run() == []
-    edit(checkout / "pipeline/backends/pytorch/predict.py", "in full precision.", "in full precision, once.")
+    edit(checkout / "pipeline/backends/pytorch/predict.py", "in full precision;", "in full precision, once;")
     edit(checkout / "pipeline/backends/pytorch/predict.py", 'f"predicting {split}"', 'f"running {split}"')
     assert run() == ["predict"]
     edit(checkout / "pipeline/console.py", "EVERY = 10.0", "EVERY = 20.0  # seconds")
