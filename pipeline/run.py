@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -50,12 +51,13 @@ class Last:
     def __init__(self, store: Store, keys: Mapping[str, str]) -> None:
         self._store = store
         self._keys = keys  # step name to key
+        self._begun = time.time()
 
     def of(self, step: Step) -> Record | None:
-        """The step's last result; failing that, the newest of its stage."""
+        """The step's last result; failing that, the newest of its stage, but for those of this very run."""
         stage = step.stage.__qualname__
         known = self._store.record(stage, self._keys[step.name]) if step.name in self._keys else None
-        return known or self._store.latest(stage)
+        return known or self._store.latest(stage, before=self._begun)
 
 
 def run(

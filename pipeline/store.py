@@ -113,9 +113,10 @@ class Store:
             if not home.parent.name.startswith(".") and (record := _load(home)):
                 yield record
 
-    def latest(self, stage: str) -> Record | None:
-        """The newest artifact of a stage, to say what has changed since."""
-        return max(self.records(stage), key=lambda record: record.made, default=None)
+    def latest(self, stage: str, before: float) -> Record | None:
+        """The newest artifact of a stage from before some time (seconds since 1970), to say what has changed since."""
+        found = (record for record in self.records(stage) if record.made < before)
+        return max(found, key=lambda record: record.made, default=None)
 
     def record(self, stage: str, name: str) -> Record | None:
         """The record of this key, unchecked."""

@@ -122,6 +122,7 @@ def test_one_command_brings_a_recipe_from_its_corpus_to_scores_exports_and_a_car
     finished = finish(recipe)
     made = [line.split()[0] for line in finished.done.out.splitlines() if "  made in " in line]
     assert made == steps(recipe)
+    assert finished.done.out.count(" making: new\n") == len(made)  # also where a stage is there twice
     check(finished)
 
 
