@@ -9,10 +9,10 @@ given = $(if $(filter command,$(firstword $(origin $1))),$($1))
 SETTINGS = $(if $(call given,DATA),"corpus.source=$(DATA)") $(if $(call given,MODEL),"base.model=$(MODEL)") \
 	$(if $(call given,BACKEND),"backend=$(BACKEND)") $(if $(call given,EPOCHS),"training.epochs=$(EPOCHS)") $(call given,SET)
 
-EXTRA = tensorflow japanese korean bitsandbytes
+EXTRA = tensorflow japanese korean bitsandbytes openvino
 # Extras that a command needs: what EXTRAS names, and what the backend, a format or the optimizer asks for.
 asked = $(call given,BACKEND) $(filter backend=% export.formats=% training.optimizer=%,$(call given,SET))
-extras = $(sort $(call given,EXTRAS) $(if $(findstring 8bit,$(asked)),bitsandbytes) \
+extras = $(sort $(call given,EXTRAS) $(if $(findstring 8bit,$(asked)),bitsandbytes) $(if $(findstring openvino,$(asked)),openvino) \
 	$(if $(findstring tensorflow,$(asked))$(findstring savedmodel,$(asked))$(findstring litert,$(asked)),tensorflow))
 $(foreach extra,$(filter-out $(EXTRA),$(extras)),$(error EXTRAS=$(extra): there is no such extra; there are $(EXTRA)))
 SIZE_tensorflow = : about 2 GB
@@ -21,7 +21,7 @@ READY = .venv/ready $(extras:%=.venv/ready-%)
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1  /p' Makefile
 
-setup: $(READY) ## [EXTRAS="tensorflow japanese korean bitsandbytes"]: install everything into .venv, once
+setup: $(READY) ## [EXTRAS="tensorflow japanese korean bitsandbytes openvino"]: install everything into .venv, once
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "installing into .venv, once: about 2 GB"

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FILES: dict[Name, tuple[str, ...]] = {  # what each format is known by
     "safetensors": ("model.safetensors", "model.safetensors.index.json"),
     "onnx": ("model.onnx", "decoder.onnx"),
+    "onnx-int8": ("model.onnx", "decoder.onnx"),
+    "onnx-fp16": ("model.onnx", "decoder.onnx"),
+    "openvino": ("model.xml",),
     "savedmodel": ("saved_model.pb",),
     "litert": ("model.tflite",),
 }

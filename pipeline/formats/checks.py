@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+CALIBRATED = 128  # training rows, at most, that say what range activations have
+
+
 class Runtime(Protocol):
     """An exported model, loaded."""
 
@@ -46,7 +49,8 @@ class Writer(Protocol):
 @dataclass(frozen=True)
 class Sample:
     """Rows of a split, and what the model itself answers to all of it, as :class:`pipeline.tasks.Evidence` has it;
-    ``tokens``: for each token; ``texts``: those of the rows, where each row is one whole text."""
+    ``tokens``: for each token; ``texts``: those of the rows, where each row is one whole text; ``learned``: rows that were
+    trained on, where they shall say what range activations have."""
 
     features: Features
     rows: np.ndarray
@@ -54,12 +58,22 @@ class Sample:
     tokens: bool
     texts: list[str] | None = None
     unit: float = 1.0  # of the logits: what the tolerance is a share of
+    learned: Features | None = None
 
     def inputs(self, count: int) -> Inputs:
         """Of the first ``count`` rows; a short sample repeats its rows."""
         import numpy as np
 
         return self.features.inputs(np.resize(self.rows, count))
+
+    def calibration(self) -> list[Inputs] | None:
+        """Batches of some rows that were trained on, if there are any."""
+        import numpy as np
+
+        if self.learned is None:
+            return None
+        rows = np.unique(np.linspace(0, len(self.learned) - 1, CALIBRATED).astype(int))
+        return [self.learned.inputs(batch) for batch in np.array_split(rows, max(1, len(rows) // 8))]
 
     def ids(self) -> list[list[int]]:
         """Token ids of the rows."""
@@ -111,3 +125,16 @@ def check_logits(name: str, runtime: Runtime, sample: Sample, tolerance: float) 
                 f"where export.tolerance allows {tolerance:.0e}; the export was not kept"
             )
     return {"rows": len(sample.rows), "largest_difference": float(f"{largest:.2e}")}
+
+
+def check_score(name: str, measure: str, found: float, wanted: float, budget: float) -> None:
+    """A form may score less than the model by a ``budget`` of points, from 100.
+
+    Raises:
+        CheckFailed: it scores less than that.
+    """
+    if not round((wanted - found) * 100, 6) <= budget:
+        raise CheckFailed(
+            f"{name}: {measure} {found:.4f} on validation rows, where the model has {wanted:.4f} and export.budget allows "
+            f"{budget:g} points less; the export was not kept"
+        )

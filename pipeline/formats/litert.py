@@ -22,6 +22,8 @@ class LiteRT:
     operations only."""
 
     name: ClassVar[str] = "litert"
+    looser: ClassVar[float] = 1.0
+    needs: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
     def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:

@@ -16,6 +16,8 @@ class OnnxText:
     ``generation_config.json``."""
 
     name: ClassVar[str] = "onnx"
+    looser: ClassVar[float] = 1.0
+    needs: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
     def write(model: Path, folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import UserError
 from pipeline.features import Inputs
 from pipeline.formats import search
+from pipeline.formats.onnx import session
 from pipeline.formats.rules import Rules, Settings
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ class Graph:
     """A graph, as :mod:`pipeline.formats.onnx_graphs` has them."""
 
     def __init__(self, file: Path) -> None:
-        import onnxruntime
-
-        self._session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        self._session = session(file)
         self.inputs = {one.name: one.shape for one in self._session.get_inputs()}
         self.outputs = [one.name for one in self._session.get_outputs()]
         self.presents = [name for name in self.outputs if name.startswith("present.")]

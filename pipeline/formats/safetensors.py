@@ -16,6 +16,8 @@ class Safetensors:
     """``config.json``, ``model.safetensors`` and the tokenizer, for ``from_pretrained``."""
 
     name: ClassVar[str] = "safetensors"
+    looser: ClassVar[float] = 1.0
+    needs: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     @staticmethod
     def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:

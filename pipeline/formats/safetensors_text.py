@@ -17,6 +17,8 @@ class SafetensorsText:
     """``config.json``, ``generation_config.json``, ``model.safetensors`` and tokenizers, for ``from_pretrained``."""
 
     name: ClassVar[str] = "safetensors"
+    looser: ClassVar[float] = 1.0
+    needs: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     @staticmethod
     def write(model: Path, folder: Path) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class SavedModel:
     """
 
     name: ClassVar[str] = "savedmodel"
+    looser: ClassVar[float] = 1.0
+    needs: ClassVar[tuple[str, ...]] = ("tensorflow", "keras")
 
     @staticmethod
     def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import ADAPTER, BESIDE, LOGS, Bundle, Corpus, Model, Predictions, Tokens
-from pipeline.backends import Generation, predicted
+from pipeline.backends import Generation
 from pipeline.backends.heads import HEADS
-from pipeline.features import IGNORED, Features, Inputs
-from pipeline.formats import Export
-from pipeline.formats.checks import Sample, check_labels, check_logits, check_tokenizer
-from pipeline.formats.text_checks import Row, check_masked, check_texts
+from pipeline.errors import CheckFailed
+from pipeline.features import Features
+from pipeline.formats import Export, alone, scores
+from pipeline.formats.checks import Sample, check_labels, check_score, check_tokenizer
+from pipeline.formats.trials import Answers, Texts, Trial, pairs
 from pipeline.progress import say, work
 from pipeline.stages import targets
 from pipeline.stages.tokenize import Encoder, load_tokenizer
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 WRITTEN = 32  # texts that are written to be compared
 LONGEST = 32  # tokens of each
-TOGETHER = 8  # rows whose answers over a vocabulary are compared at once
 INSIDE = (ADAPTER, "history.json", LOGS, "labels.json", "source.json")  # of a Model, but no part of a checkpoint
 
 
@@ -45,12 +44,13 @@ def export(
     """Write the model as the Hugging Face folder and in the other formats; ``exports.json`` says what was measured.
 
     Each is loaded again and has to answer validation rows as the model did when it was predicted with, by whatever
-    backend; one that writes text has to write the same as the Hugging Face folder.
+    backend; one that writes text has to write the same as the Hugging Face folder.  It may not score less by more than
+    ``export.budget`` points, and has to run where the frameworks that made it are not.
 
     Raises:
         CheckFailed: a format does not.
     """
-    folder, head = out / "model", HEADS[config.task.head]
+    folder = out / "model"
     shutil.copytree(model.path, folder, ignore=shutil.ignore_patterns(*INSIDE))
     for file in folder.rglob("*"):
         file.chmod(0o755 if file.is_dir() else 0o644)
@@ -59,64 +59,127 @@ def export(
     if config.generation:
         _settle(folder, config.generation)
     _check_tokenizer(config, folder, tokens, corpus)
-    package = _package_writer if head.writes else _package
-    reports = {}
-    for form, facts in package(config, out, predictions, tokens, corpus):
-        place = _place(out, form)
-        reports[form] = {"megabytes": _megabytes(place), **facts}
+    gate = _gate(config, folder, predictions, tokens, corpus)
     made = Bundle(out)
-    made.write("exports.json", reports)
+    made.write("exports.json", {form.name: gate.passed(form, _place(out, form.name)) for form in config.formats})
     return made
 
 
-def _package(
-    config: Packaging, out: Path, predictions: Predictions, tokens: Tokens, corpus: Corpus
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each format with what was found of it, for a model that answers with numbers."""
+@dataclass(frozen=True)
+class _Gate:
+    """What every form has to pass.
+
+    Attributes:
+        folder: the model as the Hugging Face folder.
+        target: what the model itself scores on the validation split.
+    """
+
+    export: Export
+    task: Task
+    folder: Path
+    trial: Trial
+    validation: Features
+    labels: list[str]
+    target: tuple[str, float]
+
+    def passed(self, form: Any, place: Path) -> dict[str, Any]:
+        """Make a form, as little carefully as is good enough; what was measured of it."""
+        *shares, last = getattr(form, "careful", (0.0,))
+        for share in shares:
+            try:
+                return self._made(form, place, share)
+            except CheckFailed as error:
+                say(f"{error}: it is made again with more of it in float")
+                shutil.rmtree(place)
+        return self._made(form, place, last)
+
+    def _made(self, form: Any, place: Path, share: float) -> dict[str, Any]:
+        with work(f"exporting to {form.name}", 0, "models"):
+            facts = self.trial.write(form, place, **({"careful": share} if share else {}))
+        _put_beside(self.folder, place)
+        found = self._checked(form, place)
+        name, target = self.target
+        say(
+            f"{form.name}: {found['rows']} validation {'texts' if self.trial.writes else 'rows'} agree, logits within "
+            f"{found['largest_difference']:.1e}; {name} {found[name]:.4f}, the model's {target:.4f}"
+        )
+        return {"megabytes": _megabytes(place), **found, **facts}
+
+    def _checked(self, form: Any, place: Path) -> dict[str, Any]:
+        """What was measured of a form that was written."""
+        if self.labels:
+            check_labels(place, self.labels)
+        runtime = form.load(place)
+        with work(f"checking {form.name}", 0, "rows"):
+            found = self.trial.compare(form, runtime)
+            (name, target), scored = self.target, self._score(form, runtime)
+            check_score(form.name, name, scored, target, self.export.budget)
+            speed = self._alone(form, runtime, place)
+        return {**found, name: round(scored, 6), **speed}
+
+    def _score(self, form: Any, runtime: Any) -> float:
+        if form.name == "safetensors":
+            return self.target[1]  # measured on this very folder
+        logits = scores.answers(self.task, runtime, self.validation, len(self.labels))
+        return scores.score(self.task, logits, self.validation, self.labels)[1]
+
+    def _alone(self, form: Any, runtime: Any, place: Path) -> dict[str, Any]:
+        """How fast it is in a process of its own, where it has to answer the same."""
+        if form.needs and not self.export.timing:
+            return {}
+        batches, writes = self.trial.batches(), self.trial.writes
+        found, speed = alone.run(form, place, batches, writes=writes, timing=self.export.timing)
+        for inputs, answer in zip(batches, found, strict=True):
+            difference = alone.difference(answer, alone.answer(runtime, inputs, writes))
+            if not difference <= self.export.tolerance * form.looser:
+                raise CheckFailed(
+                    f"{form.name}: answers otherwise in a process of its own, by {difference:.2e}; the export was not kept"
+                )
+        return speed
+
+
+def _gate(config: Packaging, folder: Path, predictions: Predictions, tokens: Tokens, corpus: Corpus) -> _Gate:
+    import numpy as np
+
+    features, labels = tokens.features("validation"), tokens.read("labels.json")
+    logits = np.load(predictions.path / "validation.npy", mmap_mode="r")  # or what is measured, of heads that predict
+    if HEADS[config.task.head].writes:
+        trial: Trial = _texts(config, folder, features)
+    else:
+        trial = _answers(config, folder, _sample(config, logits, tokens, corpus))
+    target = scores.score(config.task, logits, features, labels)
+    return _Gate(config.export, config.task, folder, trial, features, labels, target)
+
+
+def _answers(config: Packaging, folder: Path, sample: Sample) -> Answers:
     from pipeline.formats.safetensors import Safetensors
 
-    sample, labels = _sample(config, predictions, tokens, corpus), tokens.read("labels.json")
     predicts = HEADS[config.task.head].predicts
-    for form in config.formats:
-        place = _place(out, form.name)
-        with work(f"exporting to {form.name}", 0, "models"):
-            facts = form.write(out / "model", place, sample)
-        _put_beside(out / "model", place)
-        if labels:
-            check_labels(place, labels)
-        if predicts:  # what it answers is too much to be kept: the folder itself is asked again
-            reference = Safetensors.load(out / "model")
-            found = check_masked(form.name, form.load(place), reference, _hidden(sample), config.export.tolerance)
-        else:
-            found = check_logits(form.name, form.load(place), sample, config.export.tolerance)
-        say(f"{form.name}: {found['rows']} validation rows agree, logits within {found['largest_difference']:.1e}")
-        yield form.name, {**found, **facts}
+    return Answers(folder, sample, config.export.tolerance, Safetensors.load(folder) if predicts else None)
 
 
-def _package_writer(
-    config: Packaging, out: Path, predictions: Predictions, tokens: Tokens, corpus: Corpus
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The same for a model that writes text."""
+def _texts(config: Packaging, folder: Path, features: Features) -> Texts:
     from pipeline.formats.safetensors_text import SafetensorsText
 
-    features = tokens.features("validation")
-    rows = _pairs(features, _spread(len(features), min(config.export.rows, WRITTEN)), config.task.head)
-    reference, show = SafetensorsText.load(out / "model"), targets.saved(out / "model").target.decode
+    rows = pairs(features, _spread(len(features), min(config.export.rows, WRITTEN)), config.task.head)
     longest = min(LONGEST, config.generation.max_new_tokens if config.generation else LONGEST)
-    for form in config.formats:
-        place = _place(out, form.name)
-        with work(f"exporting to {form.name}", 0, "models"):
-            facts = form.write(out / "model", place)
-        _put_beside(out / "model", place)
-        with work(f"writing with {form.name}", 0, "texts"):
-            found = check_texts(
-                form.name, form.load(place), reference, rows, config.export.tolerance,
-                pad=features.pad, longest=longest, show=show,
-            )  # fmt: skip
-        say(
-            f"{form.name}: {found['rows']} validation texts come out the same, logits within {found['largest_difference']:.1e}"
-        )
-        yield form.name, {**found, **facts}
+    reference, show = SafetensorsText.load(folder), targets.saved(folder).target.decode
+    return Texts(folder, rows, config.export.tolerance, reference, features.pad, longest, show)
+
+
+def _sample(config: Packaging, logits: np.ndarray, tokens: Tokens, corpus: Corpus) -> Sample:
+    """Validation rows spread over the split, with what the model itself answered."""
+    import numpy as np
+
+    head, features = HEADS[config.task.head], tokens.features("validation")
+    rows = _spread(len(features), config.export.rows)
+    table, of_tokens = corpus.table("validation"), head.tokens
+    single = "text" in table.column_names and not config.task.segments and not of_tokens
+    texts = table["text"].take(rows).to_pylist() if single else None
+    # Numbers are answered in the unit of the data, be it stars or years: float32 is as exact as they are large.
+    unit = max(1.0, float(np.abs(logits).max())) if config.task.head == "regression" else 1.0
+    learned = tokens.features("train") if config.export.quantization == "static" else None
+    return Sample(features, rows, logits, of_tokens, texts, unit, learned)
 
 
 def _place(out: Path, form: str) -> Path:
@@ -148,40 +211,6 @@ def _spread(count: int, most: int) -> np.ndarray:
     import numpy as np
 
     return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
-
-
-def _sample(config: Packaging, predictions: Predictions, tokens: Tokens, corpus: Corpus) -> Sample:
-    """Validation rows spread over the split, with what the model itself answered."""
-    import numpy as np
-
-    head, features = HEADS[config.task.head], tokens.features("validation")
-    rows = _spread(len(features), config.export.rows)
-    table, of_tokens = corpus.table("validation"), head.tokens
-    single = "text" in table.column_names and not config.task.segments and not of_tokens
-    texts = table["text"].take(rows).to_pylist() if single else None
-    logits = np.load(predictions.path / "validation.npy", mmap_mode="r")  # or what is measured, of heads that predict
-    # Numbers are answered in the unit of the data, be it stars or years: float32 is as exact as they are large.
-    unit = max(1.0, float(np.abs(logits).max())) if config.task.head == "regression" else 1.0
-    return Sample(features, rows, logits, of_tokens, texts, unit)
-
-
-def _hidden(sample: Sample) -> Iterator[tuple[Inputs, np.ndarray]]:
-    """Rows with hidden tokens, in batches, and where these are."""
-    for start in range(0, len(sample.rows), TOGETHER):
-        inputs, wanted = predicted.masked(sample.features, sample.rows[start : start + TOGETHER])
-        yield inputs, wanted != IGNORED
-
-
-def _pairs(features: Features, rows: np.ndarray, head: str) -> list[Row]:
-    """Of each row what is read and what is to be written; of a text without a prompt, its first half and its second."""
-    if head == "seq2seq":
-        return [(features.ids.row(row).tolist(), features.lists("label").row(row).tolist()) for row in rows.tolist()]
-    prompts, found = features.numbers("prompt"), []
-    for row in rows.tolist():
-        ids = features.ids.row(row).tolist()
-        begin = int(prompts[row]) or max(1, len(ids) // 2)
-        found.append((ids[:begin], ids[begin:]))
-    return [pair for pair in found if all(pair)]
 
 
 def _check_tokenizer(config: Packaging, folder: Path, tokens: Tokens, corpus: Corpus) -> None:

@@ -13,6 +13,7 @@ import pytest
 from pipeline import backends, formats
 from pipeline.artifacts import Bundle, Model, Predictions
 from pipeline.backends import Asking, Finetuning, Prediction, Training
+from pipeline.backends.heads import HEADS
 from pipeline.errors import CheckFailed, UserError
 from pipeline.formats import Export
 from pipeline.formats.checks import Sample, check_labels, check_logits
@@ -28,8 +29,8 @@ class Trained(NamedTuple):
     predictions: Predictions
 
 
-def train(made: Made, place: Path, backend: backends.Name = "pytorch", seed: int = 17) -> Trained:
-    training = Training(epochs=2, batch_size=16, learning_rate=3e-3, metric="loss", seed=seed)
+def train(made: Made, place: Path, backend: backends.Name = "pytorch", seed: int = 17, epochs: int = 2) -> Trained:
+    training = Training(epochs=epochs, batch_size=16, learning_rate=3e-3, metric="loss", seed=seed)
     config, at = Finetuning(made.task, training), backends.load(backend)
     model = at.finetune(config, folder(place / "model"), base=made.base, tokens=made.tokens)
     return Trained(
@@ -41,8 +42,8 @@ def train(made: Made, place: Path, backend: backends.Name = "pytorch", seed: int
 
 
 def package(made: Made, trained: Trained, out: Path, settings: Export | None = None) -> Bundle:
-    settings = settings or Export()
-    config = Packaging(settings, made.task, formats.chosen(settings))
+    settings = settings or Export(timing=False)
+    config = Packaging(settings, made.task, formats.chosen(settings, writes=HEADS[made.task.head].writes))
     return export(config, folder(out), **trained._asdict(), tokens=made.tokens, corpus=made.corpus)
 
 
@@ -132,7 +133,7 @@ def test_a_format_that_answers_as_another_model_fails_the_step(
     other = train(made, tmp_path / "other", seed=5)
     mixed = Trained(trained.model, other.predictions)
     chosen = formats.chosen(Export(formats=("safetensors", "onnx")))
-    config = Packaging(Export(), made.task, tuple(form for form in chosen if form.name == name))
+    config = Packaging(Export(timing=False), made.task, tuple(form for form in chosen if form.name == name))
     with pytest.raises(CheckFailed, match=f"{name}: does not answer as the model does"):
         export(config, folder(tmp_path / "out"), **mixed._asdict(), tokens=made.tokens, corpus=made.corpus)
 

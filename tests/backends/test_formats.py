@@ -32,7 +32,7 @@ class Packaged:
 
     def __init__(self, made: Made, place: Path, backend: backends.Name) -> None:
         self.made, self.trained = made, train(made, place, backend)
-        self.path = package(made, self.trained, place / "bundle", Export(formats=ALL)).path
+        self.path = package(made, self.trained, place / "bundle", Export(formats=ALL, timing=False)).path
 
 
 @pytest.fixture(scope="module", params=get_args(backends.Name))
@@ -64,7 +64,7 @@ def test_every_format_answers_as_the_model_did_with_every_head(
 ) -> None:
     made = ready(name)
     trained = train(made, tmp_path, "tensorflow")
-    path = package(made, trained, tmp_path / "bundle", Export(formats=ALL)).path
+    path = package(made, trained, tmp_path / "bundle", Export(formats=ALL, timing=False)).path
     report = read_json(path / "exports.json")
     assert {name for name, facts in report.items() if facts["largest_difference"] < 1e-4} == set(ALL)
     assert report["savedmodel"]["signatures"] == SIGNATURES.get(name, ["serving_default"])

@@ -168,6 +168,7 @@ def test_finetune_never_publishes() -> None:
     [
         (["setup"], []),
         (["setup", "EXTRAS=japanese bitsandbytes"], ["bitsandbytes", "japanese"]),
+        (["finetune", "SET=export.formats=safetensors,openvino"], ["openvino"]),
         (["finetune", "BACKEND=tensorflow"], ["tensorflow"]),
         (["finetune", "SET=export.formats=safetensors,litert training.epochs=1"], ["tensorflow"]),
         (["finetune", "SET=training.optimizer=paged_adamw_8bit", "EXTRAS=japanese"], ["bitsandbytes", "japanese"]),
@@ -184,4 +185,7 @@ def test_make_installs_the_extras_that_are_asked_for(given: list[str], extras: l
 def test_make_names_the_extras_there_are() -> None:
     done = subprocess.run(["make", "-n", "setup", "EXTRAS=flemish"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "EXTRAS=flemish: there is no such extra; there are tensorflow japanese korean bitsandbytes" in done.stderr
+    assert (
+        "EXTRAS=flemish: there is no such extra; there are tensorflow japanese korean bitsandbytes openvino"
+        in done.stderr
+    )
