@@ -16,6 +16,7 @@ from pipeline.backends.scratch import ANEW
 from pipeline.corpora.source import Source
 from pipeline.fields import require
 from pipeline.formats import Export
+from pipeline.privacy.mask import masked
 from pipeline.stages.card import CardContent, Description, card
 from pipeline.stages.collect import Collection, collect
 from pipeline.stages.evaluate import Evaluation, evaluate
@@ -82,7 +83,8 @@ def trained(learning: Learning, kind: Kind, backend: backends.Backend, base: Ste
         prefix: in front of the names of the steps, where a recipe has more than one training.
     """
     task, skip = kind.learned(learning.task), getattr(learning.task, "invalid", "refuse") == "skip"
-    collection = Collection(learning.corpus, kind.form(learning.task), skip=skip)
+    form = masked(kind.form(learning.task), learning.corpus.mask)
+    collection = Collection(learning.corpus, form, skip=skip)
     corpus = Step(collect, collection, name=f"{prefix}collect")
     tokenization = Tokenization(task, learning.max_length)
     tokens = Step(tokenize, tokenization, name=f"{prefix}tokenize", base=base, corpus=corpus)

@@ -17,6 +17,7 @@ from pipeline.corpora.rows import Row
 from pipeline.errors import UserError
 from pipeline.features import Features
 from pipeline.formats import Name
+from pipeline.privacy.mask import masked
 from pipeline.stages import targets
 from pipeline.stages.tokenize import Encoder
 from pipeline.tasks import MEASURED, Evidence, Judging, Task
@@ -69,7 +70,8 @@ class Model:
         config, self.decision = (json.loads((place / f"{n}.json").read_text("utf-8")) for n in ("config", "decision"))
         names = {} if HEADS[task.head].predicts else config["id2label"]
         self.labels = [names[str(number)] for number in range(len(names))]
-        self.task, self.form, self.judging, self.batch_size = task, form, judging, batch_size
+        self.task, self.judging, self.batch_size = task, judging, batch_size
+        self.form = masked(form, self.decision.get("mask", ()))  # as the texts were that it learned from
         self._settings = generation.options() if generation else {}
         self._pad = config.get("pad_token_id") or 0
         types = "token_type_ids" in self.decision["inputs"]

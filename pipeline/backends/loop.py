@@ -91,8 +91,9 @@ def train(config: Finetuning, learner: Learner, data: Data, out: Path, *, base: 
     made = Model(out)
     made.write("labels.json", data.labels)
     made.write("source.json", base.read("source.json"))
-    inputs = {"max_length": tokens.read("tokens.json")["max_length"], "inputs": list(data.train.inputs([0]))}
-    made.write("decision.json", {**inputs, **decision})
+    facts = tokens.read("tokens.json")
+    read = {name: facts[name] for name in ("max_length", "mask") if name in facts}
+    made.write("decision.json", {**read, "inputs": list(data.train.inputs([0])), **decision})
     made.write("history.json", loop.history())
     shutil.move(out / RESUME / LOGS, out / LOGS)
     made.write(f"{LOGS}/speed.json", loop.speed())

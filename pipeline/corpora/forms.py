@@ -37,7 +37,7 @@ class Example:
 
     ``key`` is the same for equal examples, and empty where there is nothing to learn from; those with one ``group``
     stay in one split; ``values`` are the labels in it, as they are counted and told; ``written`` is how many characters the
-    target has, where it is a text to write.
+    target has, where it is a text to write; ``masked`` are the kinds of what was replaced in it, each as often as it was.
     """
 
     fields: dict[str, Any]
@@ -46,6 +46,7 @@ class Example:
     values: tuple[str, ...] = ()
     group: str = ""
     written: int = 0
+    masked: tuple[str, ...] = ()
 
 
 class Form(Protocol):

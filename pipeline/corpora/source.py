@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pipeline.corpora import files
 from pipeline.fields import require
 from pipeline.hub import looks_like_id, pin
+from pipeline.privacy.findings import Kind
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Source:
     """share of the rows to test on, where the source is not split at all"""
     duplicates: Literal["keep", "drop"] = "keep"
     """drop: leave training rows out whose text came before or is in another split"""
+    mask: tuple[Kind, ...] = ()
+    """what to put [EMAIL] and the like in the place of, such as email,phone: docs/privacy.md says what is found"""
     limit: int = 0
     """take so many rows of each split, for a quick trial; 0: all"""
     seed: int = 17

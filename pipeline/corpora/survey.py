@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ class Part:
         self._kinds = array("i")
         self._lengths, self._written = array("i"), array("i")
         self._numbers = array("d")  # targets that are numbers
+        self._masked: dict[int, tuple[str, ...]] = {}  # kinds of what was masked in an example, if anything was
         self.known: dict[tuple[str, ...], int] = {}  # labels of an example as written: in which order seen
         self.first: dict[str, str] = {}  # where each label is first, as it is written
         self.skipped: list[str] = []  # what was wrong with each row that was left out for it
@@ -53,6 +55,8 @@ class Part:
                 self.skipped.append(str(error))
                 continue
             for example in examples:
+                if example.masked:
+                    self._masked[len(self._hashes)] = example.masked
                 found = example.values if example.key else ()
                 for value in found:
                     self.first.setdefault(value, row.where)
@@ -81,6 +85,14 @@ class Part:
             for place in places:
                 found[place] += count
         return found
+
+    def masked(self, rows: np.ndarray, kinds: Sequence[str]) -> dict[str, int]:
+        """How often each kind was masked in ``rows``."""
+        import numpy as np
+
+        there = np.intersect1d(rows, np.fromiter(self._masked, np.int64, len(self._masked))).tolist()
+        counts = Counter(kind for row in there for kind in self._masked[row])
+        return {kind: counts[kind] for kind in kinds}
 
     @property
     def strata(self) -> np.ndarray:

@@ -261,6 +261,9 @@ class _Facts:
         for split, facts in self.cut["splits"].items():
             if facts["cut"]:
                 yield f"- {facts['cut']:,} of {facts['rows']:,} {split} texts were longer than {self.cut['max_length']} tokens{targets}; their ends were not read."
+        if mask := self.data.get("mask"):
+            words = ", ".join(f"`[{kind.upper()}]`" for kind in mask)
+            yield f"- In the texts, {words} stand in the place of what is personal or secret; put them there in new texts too."
         for pair, count in self.data["shared"].items():
             yield f"- {pair} share {count:,} rows" + (", which flatters the scores." if "test" in pair else ".")
 

@@ -15,6 +15,7 @@ from pipeline.corpora.columns import Layouts
 from pipeline.corpora.forms import BadRow, Example, Form
 from pipeline.corpora.source import Source
 from pipeline.errors import UserError
+from pipeline.fields import require
 from pipeline.progress import say, work
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ class Collection:
     form: Form
     skip: bool = False
     """leave bad rows out, instead of refusing them"""
+
+    def __post_init__(self) -> None:
+        require(
+            tuple(getattr(self.form, "kinds", ())) == self.source.mask,
+            f"mask={','.join(self.source.mask)}: the form masks something else; give the one that pipeline.privacy.mask.masked makes",
+        )
 
 
 def collect(config: Collection, out: Path) -> Corpus:
@@ -59,6 +66,10 @@ def collect(config: Collection, out: Path) -> Corpus:
     report = survey.describe({split: (seen[name], wanted) for split, (name, wanted) in chosen.items()}, settled.told)
     report["empty"] = sum(len(part.hashes) - len(part.taken) for part in seen.values())
     report["skipped"] = [problem for part in seen.values() for problem in part.skipped]
+    if source.mask:
+        report["mask"] = list(source.mask)
+        for split, (name, wanted) in chosen.items():
+            report["splits"][split]["masked"] = seen[name].masked(wanted, source.mask)
     made.write("data.json", report)
     for line in remarks(report):
         say(line)
@@ -77,6 +88,9 @@ def remarks(report: dict[str, Any]) -> Iterator[str]:
             yield f"{split}: has no row of {', '.join(absent)}"
     for pair, count in report["shared"].items():
         yield f"{pair} share {count:,} rows" + ("; scores are flattered" if "test" in pair else "")
+    if kinds := report.get("mask"):
+        masked = [facts["masked"] for facts in report["splits"].values()]
+        yield f"masked: {', '.join(f'{kind} {sum(found[kind] for found in masked):,}' for kind in kinds)}"
     if report["empty"]:
         yield f"{report['empty']:,} rows without text were left out"
     if report["skipped"]:

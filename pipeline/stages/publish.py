@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from pipeline.artifacts import ADAPTER, BESIDE, Bundle, Card, Receipt, Scores
 from pipeline.errors import UserError
-from pipeline.fields import require
+from pipeline.fields import neutral, require
 from pipeline.hub import looks_like_id, unreachable
+from pipeline.privacy import scan
 from pipeline.progress import say
 
 
@@ -24,8 +25,11 @@ class Publication:
     """make a new repository public; one that exists stays as it is"""
     weights: Literal["merged", "adapter"] = "merged"
     """merged: the whole model and its exports; adapter: what training.adapter learned, for whoever has the base model"""
+    allow: tuple[str, ...] = neutral(())
+    """what looks personal or secret and may be published: KIND:MARK as a refusal names it, or a kind such as email"""
 
     def __post_init__(self) -> None:
+        scan.require_known(self.allow)
         require(not self.repo or looks_like_id(self.repo), f"repo={self.repo}: expected owner/name")
 
     def check(self, adapter: bool) -> None:
@@ -112,6 +116,7 @@ def publish(config: Publication, out: Path, *, bundle: Bundle, scores: Scores, c
     from huggingface_hub import CommitOperationAdd, HfApi, errors
 
     hub, files = HfApi(), _files(config, bundle, scores, card)
+    scan.check(files, config.allow)
     try:
         hub.create_repo(config.repo, private=not config.public, exist_ok=True)
         commit = hub.create_commit(

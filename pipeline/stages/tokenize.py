@@ -54,7 +54,8 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     encoder = Encoder(config.task, writing.tokenizers(tokenizer), config.max_length, types=types)
     report = {split: _encode(encoder, tokenizer.unk_token_id, corpus, split, made) for split in corpus.splits()}
     ids = {"pad_id": tokenizer.pad_token_id or 0, "special_ids": writing.special, "own_vocabulary": writing.own}
-    made.write("tokens.json", {"max_length": config.max_length, **ids, "splits": report})
+    mask = {name: kinds for name, kinds in corpus.read("data.json").items() if name == "mask"}
+    made.write("tokens.json", {"max_length": config.max_length, **ids, **mask, "splits": report})
     written = getattr(config.task, "max_target_length", 0)
     limits = f"{config.max_length} tokens" + (f", or their targets than {written}," if written else "")
     for split, facts in report.items():

@@ -24,9 +24,11 @@ FREE = (
     "corpora",
     "metrics",
     "formats",
+    "privacy",
 )  # of the engine, so that its edits undo no model
 HEAVY = {"torch", "tensorflow", "keras", "keras_hub", "transformers", "tokenizers", "datasets", "evaluate", "accelerate",
-         "numpy", "pandas", "sklearn", "pyarrow", "onnx", "onnxruntime", "huggingface_hub", "rich"}  # fmt: skip
+         "numpy", "pandas", "sklearn", "pyarrow", "onnx", "onnxruntime", "huggingface_hub", "rich",
+         "detect_secrets", "phonenumbers", "stdnum"}  # fmt: skip
 
 
 def module_name(file: Path) -> str:

@@ -16,6 +16,7 @@ import pytest
 from pipeline.artifacts import Corpus
 from pipeline.corpora.source import Source
 from pipeline.errors import UserError
+from pipeline.privacy.mask import masked
 from pipeline.progress import Advance, Silence, listener
 from pipeline.stages.collect import Collection, collect
 from pipeline.tasks import Task
@@ -91,7 +92,8 @@ def gather(new_folder: Callable[[], Path]) -> Gather:
     def call(source: Path, task: Task | None = None, **settings: Any) -> Corpus:
         task = task or Classification()
         skip = getattr(task, "invalid", "refuse") == "skip"
-        return collect(Collection(Source(str(source), **settings), form_of(task), skip), new_folder())
+        read = Source(str(source), **settings)
+        return collect(Collection(read, masked(form_of(task), read.mask), skip), new_folder())
 
     return call
 
