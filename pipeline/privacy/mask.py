@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.corpora.columns import Layouts
-from pipeline.corpora.forms import Example, Form
+from pipeline.corpora.forms import BadRow, Example, Form
 from pipeline.corpora.labels import Labels
 from pipeline.corpora.rows import Row
 from pipeline.privacy.findings import Finding, Kind, folded
@@ -47,7 +47,11 @@ class Masked:
         return replace(self, form=self.form.fitted(rows, listed))
 
     def examples(self, row: Row) -> Iterator[Example]:
-        for number, example in enumerate(self.form.examples(row)):
+        try:
+            found = list(self.form.examples(row))
+        except BadRow as error:  # quotes the row, and may be kept
+            raise BadRow(*_Masking(self.kinds).said(error.problems)) from None
+        for number, example in enumerate(found):
             made = _example(example, self.schema, self.kinds)
             yield replace(made, masked=()) if number else made  # several examples of a row have the same text
 

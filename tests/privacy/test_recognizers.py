@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from pipeline.privacy.findings import KINDS, Kind
@@ -154,7 +156,7 @@ def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
 def test_many_in_one_text_come_in_order_and_apart() -> None:
     text = "、".join(found for pairs in FOUND.values() for _, found in pairs if "\n" not in found)
     found = find(text)
-    assert [one.end <= other.start for one, other in zip(found, found[1:], strict=False)] == [True] * (len(found) - 1)
+    assert [one.end <= other.start for one, other in pairwise(found)] == [True] * (len(found) - 1)
     assert {each.kind for each in found} == set(KINDS)
     assert find(text) == found
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.artifacts import Bundle, Card, Scores
 from pipeline.errors import UserError
 from pipeline.privacy.scan import Place, check, scan
-from pipeline.stages.publish import Publication
+from pipeline.stages.publish import Publication, publish
 from tests.stages.conftest import put, refusing
 
 EMAIL, PHONE, TOKEN = "zhang.san@example.com", "13812345678", "hf_" + "aB" * 17
@@ -47,7 +48,9 @@ def test_each_line_of_json_lines_is_told_with_its_number(tmp_path: Path) -> None
     assert (one(file).line, one(file).key) == (2, "text")
 
 
-@pytest.mark.parametrize("name", ["broken.json", "broken.jsonl", "vocab.txt", "LICENSE", "chat_template.jinja", "a.csv"])
+@pytest.mark.parametrize(
+    "name", ["broken.json", "broken.jsonl", "vocab.txt", "LICENSE", "chat_template.jinja", "a.csv"]
+)
 def test_whatever_is_text_is_read(tmp_path: Path, name: str) -> None:
     assert one(put(tmp_path / name, f"a\n{{ {EMAIL}")).line == 2
 
@@ -115,7 +118,15 @@ def test_a_single_place_is_told_as_one(tmp_path: Path) -> None:
 
 
 def test_no_message_holds_what_was_found(tmp_path: Path) -> None:
-    whole = [EMAIL, PHONE, TOKEN, "11010519491231002X", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00", "hunter22"]
+    whole = [
+        EMAIL,
+        PHONE,
+        TOKEN,
+        "11010519491231002X",
+        "4111 1111 1111 1111",
+        "DE89 3704 0044 0532 0130 00",
+        "hunter22",
+    ]
     text = " ".join(whole[:-1]) + " https://me:hunter22@host.example"
     file = put(tmp_path / "a.json", json.dumps({text: [text]}))
     with pytest.raises(UserError) as caught:
@@ -123,6 +134,19 @@ def test_no_message_holds_what_was_found(tmp_path: Path) -> None:
     message = str(caught.value)
     assert [each for each in whole if each in message] == []
     assert "13812345" not in message and "zhang" not in message and "1231002" not in message
+
+
+def test_nothing_is_uploaded_that_was_not_looked_at(tmp_path: Path) -> None:
+    files = {"bundle/model/config.json": "{}", "scores/scores.json": "{}", "card/README.md": f"Ask {EMAIL}."}
+    for name, text in files.items():
+        put(tmp_path / name, text)
+    made = {
+        "bundle": Bundle(tmp_path / "bundle"),
+        "scores": Scores(tmp_path / "scores"),
+        "card": Card(tmp_path / "card"),
+    }
+    with refusing("publication: 1 place looks personal", "README.md, line 1: z…@example.com"):
+        publish(Publication("me/model"), tmp_path, **made)
 
 
 @pytest.mark.parametrize("allow", ["me@example.com", "mail", "email:", "email:12", "phone:ABCDEF", "email:1f2e3d4"])
@@ -135,7 +159,10 @@ def test_what_allows_nothing_is_refused(allow: str) -> None:
 def test_a_vocabulary_and_thousands_of_answers_take_a_few_seconds(tmp_path: Path) -> None:
     vocab = {f"token{number}": number for number in range(30_000)}
     merges = [[f"to{number}", "ken"] for number in range(30_000)]
-    row = {"text": "On 2024-05-06 the price was 1,234.50 for 12 of them, he said. " * 4, "probabilities": {"a": 0.060433}}
+    row = {
+        "text": "On 2024-05-06 the price was 1,234.50 for 12 of them, he said. " * 4,
+        "probabilities": {"a": 0.060433},
+    }
     files = {
         "tokenizer.json": put(tmp_path / "tokenizer.json", json.dumps({"model": {"vocab": vocab, "merges": merges}})),
         "test.jsonl": put(tmp_path / "test.jsonl", (json.dumps(row) + "\n") * 10_000),
