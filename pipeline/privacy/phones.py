@@ -8,29 +8,31 @@ from typing import Any
 
 from pipeline.privacy.findings import LEFT, RIGHT, cued
 
-# What goes before a Chinese number from abroad, in brackets or not.
-_CHINA = r"(?:\((?:\+|00)?86\)[ -]?|(?:\+|00)?86[ -]?)"
+# What goes before a Chinese number from abroad, in brackets or not; before a mobile number also the bare country's code.
+_CHINA = r"(?:\((?:\+|00)86\)|(?:\+|00)86)[ -]?"
 _AREA = r"(?:10|2[0-9]|[3-9][0-9]{2})"
-_SUBSCRIBER = r"[1-9][0-9]{2,3}[ -]?[0-9]{4}(?:(?:-|转) ?[0-9]{1,6})?"
+_SUBSCRIBER = r"[1-9][0-9]{2,3}[ -]?[0-9]{4}(?:(?:-|转|轉) ?[0-9]{1,6})?"
 _CHINESE = re.compile(
     LEFT
     + "(?:"
-    + rf"{_CHINA}?1[3-9][0-9][ -]?[0-9]{{4}}[ -]?[0-9]{{4}}"
-    + rf"|{_CHINA}?(?:\(0{_AREA}\)[ -]?|0{_AREA}[ -]){_SUBSCRIBER}"
+    + rf"(?:{_CHINA}|86[ -]?)?1[3-9][0-9][ -]?[0-9]{{4}}[ -]?[0-9]{{4}}"
+    + rf"|(?:{_CHINA})?(?:\(0{_AREA}\)[ -]?|0{_AREA}[ -]){_SUBSCRIBER}"
     + rf"|{_CHINA}\(?{_AREA}\)?[ -]?{_SUBSCRIBER}"
     + r"|[48]00-(?:[0-9]{3}-[0-9]{4}|[0-9]{4}-[0-9]{3}|[0-9]{7})"
     + ")"
     + RIGHT
 )
+_LANDLINE = re.compile(rf"{LEFT}0{_AREA}[1-9][0-9]{{6,7}}{RIGHT}")
 _MONEY = re.compile(r"(?:[$€£¥￥]|RMB|USD) ?$")
 _UNIT = re.compile(r" ?(?:元|円|块|%|[$€£¥￥])")
 
 _WORTH_A_LOOK = re.compile(r"[0-9](?:[ \-./()]{0,3}[0-9]){8,}")  # nine digits: fewer are no number of these
 _CUE = re.compile(
-    r"(?i)(?:\b(?:tele)?(?:phone|mobile|cell|tel|call|fax|ring|dial|text|whatsapp|sms)\b|电话|手机|热线|致电|拨打|传真|联系方式)"
+    r"(?i)\b(?:(?:tele)?phone|mobile|cell|tel|call|fax|ring|dial|text|whatsapp|sms|(?:my|his|her|our|your|their) number)\b"
+    r"|电话|手机|热线|致电|拨打|传真|座机|联系方式|電話|手機|熱線|致電|撥打|傳真|聯絡"
 )
 _BEGIN, _BEHIND = re.compile(LEFT), re.compile(RIGHT)
-_AMERICAN = re.compile(r"(?:1[ -.]?)?\(?[0-9]{3}\)?[ -.]?[0-9]{3}[ -.]?[0-9]{4}\b")
+_AMERICAN = re.compile(r"(?:1[ .-]?)?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}\b")
 
 
 def phones(text: str) -> Iterator[tuple[int, int]]:
@@ -38,6 +40,7 @@ def phones(text: str) -> Iterator[tuple[int, int]]:
     for match in _CHINESE.finditer(text):
         if not (_MONEY.search(text, max(0, match.start() - 5), match.start()) or _UNIT.match(text, match.end())):
             yield match.span()
+    yield from (match.span() for match in _LANDLINE.finditer(text) if cued(text, match.start(), _CUE))
     if _WORTH_A_LOOK.search(text):
         for match in _valid(text, "US"):
             if _set_apart(text, match) and (_abroad(match) or _american(text, match)):

@@ -8,7 +8,8 @@ from functools import cache
 
 # Guesses by randomness and by words such as "password" are not made: in texts they are wrong more often than right.
 _OURS = (
-    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY(?: BLOCK)?-----"  # and all up to its end, or what there is of it
+    r"(?:.{0,20000}?-----END \1PRIVATE KEY(?: BLOCK)?-----|(?:\s*[A-Za-z0-9+/=]{20,})*)",
     r"hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z0-9]{30,}",  # Hugging Face
     r"github_pat_[A-Za-z0-9_]{22,}",
     r"npm_[A-Za-z0-9]{36}",

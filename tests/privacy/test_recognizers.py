@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.privacy.findings import KINDS, Kind
 from pipeline.privacy.recognizers import find
+from tests.conftest import ROOT
 
 # Numbers that nobody has: of examples in standards, of test cards, and of ranges kept for films.
 FOUND: dict[Kind, list[tuple[str, str]]] = {
@@ -36,12 +37,14 @@ FOUND: dict[Kind, list[tuple[str, str]]] = {
         ("07911 123456", "07911 123456"),
         ("07911123456", "07911123456"),
         ("phone 02079460958", "02079460958"),
+        ("her number is 2125550123", "2125550123"),
         ("手机号13812345678。", "13812345678"),
         ("手机号：138-1234-5678", "138-1234-5678"),
         ("他的电话是138 1234 5678吗", "138 1234 5678"),
         ("+86 138 1234 5678", "+86 138 1234 5678"),
         ("0086-13812345678", "0086-13812345678"),
         ("（+86）13812345678", "（+86）13812345678"),
+        ("8613812345678", "8613812345678"),
         ("加我１３８１２３４５６７８", "１３８１２３４５６７８"),
         ("联系电话/13912345678", "13912345678"),
         ("座机010-12345678，", "010-12345678"),
@@ -49,7 +52,9 @@ FOUND: dict[Kind, list[tuple[str, str]]] = {
         ("0755-1234567转801", "0755-1234567转801"),
         ("0571 8765 4321", "0571 8765 4321"),
         ("+86-21-61234567", "+86-21-61234567"),
+        ("（+86）0755-12345678", "（+86）0755-12345678"),
         ("客服热线400-123-4567", "400-123-4567"),
+        ("電話01012345678，", "01012345678"),
         ("https://example.com/call?tel=13812345678", "13812345678"),
         ("见https://example.com，13812345678", "13812345678"),
         ("2024-05-06 13812345678", "13812345678"),
@@ -101,7 +106,8 @@ FOUND: dict[Kind, list[tuple[str, str]]] = {
             "a -----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY----- b",
             "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
         ),
-        ("-----BEGIN PRIVATE KEY-----\nMIIB cut off", "-----BEGIN PRIVATE KEY-----\nMIIB cut off"),
+        ("-----BEGIN PRIVATE KEY-----\n" + "aB/+" * 16 + "\ncut off", "-----BEGIN PRIVATE KEY-----\n" + "aB/+" * 16),
+        ("It begins with -----BEGIN EC PRIVATE KEY----- and so on.", "-----BEGIN EC PRIVATE KEY-----"),
     ],
 }
 
@@ -122,7 +128,8 @@ NOTHING = [
     "4006381333931 is an EAN; 4111 1111 1111 1112 fails its check",
     "unix 1700000000, 1700000000000, 1700000000000000000",
     "212 555 0123 people of 300 400 5000",
-    "01234567890 and 02079460958 are zero-padded",
+    "order 861012345678, 212,555,0123",
+    "01234567890 and 02079460958 are zero-padded, 编号01012345678",
     "110105194912310021 has the wrong check digit, 990105194912310020 the wrong place",
     "part 000-12-3456, 666-12-3456, 900-12-3456, 123 45 6789, 536904399",
     "BG123456C, DA 12 34 56 C, AB123456E",
@@ -179,3 +186,23 @@ def test_a_telephone_number_in_an_address_is_found_where_addresses_are_not() -> 
 def test_a_word_that_says_what_a_number_is_counts_in_its_own_field_only() -> None:
     assert find("phone\x1f2125550123") == []
     assert len(find("phone 2125550123")) == 1
+
+
+def test_the_page_shows_how_to_find_from_python(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    exec(page.partition("```python\n")[2].partition("```")[0], {})
+    assert capsys.readouterr().out == "phone 5 19 (212) 555-0123\nemail 33 47 me@example.com\n"
+
+
+def test_the_page_tells_the_truth_of_its_examples() -> None:
+    page = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    table = page.partition("| kind |")[2].partition("**Not found:**")[0]
+    for kind, example in [
+        ("email", "联系我zhang.san@example.com谢谢"), ("phone", "+44 20 7946 0958"), ("phone", "13812345678"),
+        ("phone", "138-1234-5678"), ("phone", "010-12345678"), ("phone", "（010）12345678转801"), ("phone", "400-123-4567"),
+        ("phone", "020 7946 0958"), ("phone", "07911123456"), ("phone", "(212) 555-0123"), ("phone", "212.555.0123"),
+        ("id", "536-90-4399"), ("id", "AB 12 34 56 C"), ("phone", "call 2125550123"), ("phone", "电话01012345678"),
+        ("id", "SSN 536904399"),
+    ]:  # fmt: skip
+        assert example in table
+        assert [found.kind for found in find(example)] == [kind]
