@@ -32,7 +32,7 @@ _CUE = re.compile(
     r"|电话|手机|热线|致电|拨打|传真|座机|联系方式|電話|手機|熱線|致電|撥打|傳真|聯絡"
 )
 _BEGIN, _BEHIND = re.compile(LEFT), re.compile(RIGHT)
-_AMERICAN = re.compile(r"(?:1[ .-]?)?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}\b")
+_AMERICAN = ([3, 3, 4], [1, 3, 3, 4])  # digits of its groups
 
 
 def phones(text: str) -> Iterator[tuple[int, int]]:
@@ -68,21 +68,17 @@ def _abroad(match: Any) -> bool:
 def _american(text: str, match: Any) -> bool:
     """Ten digits alone, or with blanks, may be anything: they need a word before them that says what they are."""
     written = match.raw_string
-    if not _AMERICAN.match(written):
-        return False
-    return any(mark in written for mark in "-.()") or cued(text, match.start, _CUE)
+    sizes = [len(group) for group in re.findall("[0-9]+", written)]
+    grouped = any(sizes[: len(usual)] == usual for usual in _AMERICAN) and any(mark in written for mark in "-.(")
+    return grouped or ("(" in written and sizes[:2] == [3, 7]) or cued(text, match.start, _CUE)
 
 
 def _british(text: str, match: Any) -> bool:
     """From its first 0 on; in one piece only a mobile number, others need a word before them."""
     written = match.raw_string.lstrip("(")
-    groups = _groups(match.raw_string)
+    groups = re.findall("[0-9]+", written)
     if written.startswith("00") or not written.startswith("0") or "." in written:
         return written.startswith("00")
     if len(groups) == 1:
         return written.startswith("07") or cued(text, match.start, _CUE)
     return len(groups[0]) > 2 and len(groups[-1]) > 2
-
-
-def _groups(written: str) -> list[str]:
-    return re.findall("[0-9]+", written)

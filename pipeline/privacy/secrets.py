@@ -17,7 +17,7 @@ _OURS = (
     r"AIza[0-9A-Za-z_-]{35}",  # Google
     r"LTAI[0-9A-Za-z]{12,26}|AKID[0-9A-Za-z]{32}",  # Alibaba Cloud, Tencent Cloud
 )
-_WORTH_A_LOOK = re.compile(r"[A-Za-z0-9_+/=.:-]{16}|://|PRIVATE KEY")
+_WORTH_A_LOOK = re.compile(r"[A-Za-z0-9_-]{16}|://[^\s/]*@|PRIVATE KEY")
 _MORE = re.compile(r"[A-Za-z0-9_-]*")  # what a token may go on with, where a pattern stops at the shortest
 _PASSWORD = 1  # group
 

@@ -82,7 +82,14 @@ RECIPES = sorted(file.stem for file in (ROOT / "recipes").glob("*.py") if file.s
 def test_every_setting_that_the_documents_name_exists(cli: Cli) -> None:
     shown = "".join(cli("show", recipe).stdout for recipe in RECIPES)
     known = set(re.findall(r"^\W*([\w.]+)=", shown, re.MULTILINE))
-    pages = ("README.md", "docs/architecture.md", "docs/backends.md", "docs/tasks.md", "docs/training.md")
+    pages = (
+        "README.md",
+        "docs/architecture.md",
+        "docs/backends.md",
+        "docs/privacy.md",
+        "docs/tasks.md",
+        "docs/training.md",
+    )
     texts = " ".join((ROOT / name).read_text(encoding="utf-8") for name in pages)
     groups = {path.partition(".")[0] for path in known if "." in path}
     named = {path for path in re.findall(r"\b([a-z]+\.[a-z_]+)=", texts) if path.partition(".")[0] in groups}

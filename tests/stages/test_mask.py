@@ -271,6 +271,13 @@ def test_all_that_is_said_in_a_conversation_is_masked(tmp_path: Path) -> None:
     assert corpus.read("data.json")["splits"]["train"]["masked"] == {"email": 2, "phone": 2}
 
 
+def test_a_prompt_to_be_answered_is_told_masked() -> None:
+    form = masked(Conversations(((column("prompt", "prompt"),),)), BOTH)
+    (found,) = form.examples(typed(form, [f"Ring {PHONE}"]))
+    assert (found.fields["said"], found.fields["prompt"]) == (["Ring [PHONE]"], "Ring [PHONE]")
+    assert found.masked == ("phone",)
+
+
 def test_texts_that_answer_nobody_are_masked(tmp_path: Path) -> None:
     assert gathered(tmp_path, TALK, {"text": f"Ring {PHONE}"}).table("train")["label"].to_pylist() == ["Ring [PHONE]"]
 
