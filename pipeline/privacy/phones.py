@@ -62,12 +62,13 @@ def _set_apart(text: str, match: Any) -> bool:
 
 
 def _abroad(match: Any) -> bool:
-    return match.raw_string.lstrip("(").startswith(("+", "011"))
+    written: str = match.raw_string
+    return written.lstrip("(").startswith(("+", "011"))
 
 
 def _american(text: str, match: Any) -> bool:
     """Ten digits alone, or with blanks, may be anything: they need a word before them that says what they are."""
-    written = match.raw_string
+    written: str = match.raw_string
     sizes = [len(group) for group in re.findall("[0-9]+", written)]
     grouped = any(sizes[: len(usual)] == usual for usual in _AMERICAN) and any(mark in written for mark in "-.(")
     return grouped or ("(" in written and sizes[:2] == [3, 7]) or cued(text, match.start, _CUE)
@@ -75,7 +76,7 @@ def _american(text: str, match: Any) -> bool:
 
 def _british(text: str, match: Any) -> bool:
     """From its first 0 on; in one piece only a mobile number, others need a word before them."""
-    written = match.raw_string.lstrip("(")
+    written: str = match.raw_string.lstrip("(")
     groups = re.findall("[0-9]+", written)
     if written.startswith("00") or not written.startswith("0") or "." in written:
         return written.startswith("00")
