@@ -101,11 +101,12 @@ class _Masking:
         """A text or texts, masked."""
         return self.text(value).text if isinstance(value, str) else [self.text(each).text for each in value]
 
-    def text(self, text: str) -> Replaced:
+    def text(self, text: str, letters: Sequence[int] = ()) -> Replaced:
+        """A text, masked; one whose ``letters`` are words of their own is read by these alone."""
         parts: list[str] = []
         edits: list[tuple[int, int, int, int]] = []
         done = length = 0
-        for finding in find(text, self.kinds):
+        for finding in _spelled(text, letters, self.kinds) if letters else find(text, self.kinds):
             word = self._word(finding)
             parts += text[done : finding.start], word
             begin = length + finding.start - done
@@ -122,6 +123,18 @@ class _Masking:
         return self._words[value]
 
 
+def _spelled(text: str, letters: Sequence[int], kinds: Sequence[Kind]) -> Iterator[Finding]:
+    """What is found in a text that has blanks between its letters; ``letters`` are where these stand."""
+    for found in find("".join(text[place] for place in letters), kinds):
+        yield Finding(found.kind, letters[found.start], letters[found.end - 1] + 1, found.text)
+
+
+def _letters(fields: Mapping[str, Any]) -> list[int]:
+    """Where the words of a sentence stand, if each is one character, as in many Chinese sources."""
+    bounds = list(zip(fields.get("begins", ()), fields.get("ends", ()), strict=True))
+    return [begin for begin, _ in bounds] if all(end - begin == 1 for begin, end in bounds) else []
+
+
 def _same(finding: Finding) -> str:
     """What is equal for one value however it is written."""
     plain = folded(finding.text).casefold()
@@ -134,7 +147,7 @@ def _example(example: Example, schema: Mapping[str, str], kinds: Sequence[Kind])
     fields, target = dict(example.fields), example.target
     for name in [name for name, kind in schema.items() if kind in TEXTS and name in fields and name not in DERIVED]:
         if isinstance(fields[name], str):
-            texts[name] = masking.text(fields[name])
+            texts[name] = masking.text(fields[name], _letters(fields))
             fields[name] = texts[name].text
         else:
             fields[name] = masking.said(fields[name])
@@ -146,12 +159,19 @@ def _example(example: Example, schema: Mapping[str, str], kinds: Sequence[Kind])
     fields |= {
         name: masking.said(text) for name, text in fields.items() if isinstance(text, str) and name not in schema
     }
-    key, group = masking.said(example.key), masking.said(example.group)
+    key, group = (_key(each, example, fields, masking) for each in (example.key, example.group))
     written = len(target if isinstance(target, str) else target[0]) if example.written else 0
     made = replace(example, fields=fields, target=target, key=key, group=group, written=written, masked=found)
     if "begins" in fields:
         return _with_words(made, texts["text"])
     return _with_answers(made, texts["context"]) if "answers" in fields else made
+
+
+def _key(key: str, example: Example, fields: Mapping[str, Any], masking: _Masking) -> str:
+    """The key of what is masked; that of a sentence is made of its text, for its letters are no words there."""
+    if "begins" in fields:
+        return key.replace(example.fields["text"].strip(), fields["text"].strip())
+    return masking.text(key).text
 
 
 def _with_words(example: Example, text: Replaced) -> Example:

@@ -158,6 +158,19 @@ def test_words_in_lists_keep_their_tags(tmp_path: Path, gather: Gather) -> None:
     ]
 
 
+def test_words_of_one_character_are_read_together(tmp_path: Path, gather: Gather, heard: Notebook) -> None:
+    rows = [
+        words(*f"致电{number}找王芳{mail}", tags=["O"] * (3 + len(number)) + ["B-p", "I-p"] + ["O"] * len(mail))
+        for number, mail in (("13812345678", MAIL), ("010-12345678", OTHER))
+    ]
+    corpus = gather(laid(tmp_path, rows), Tagging(), mask=BOTH)
+    assert texts(corpus) == ["致电 [PHONE] 找王芳 [EMAIL]"] * 2
+    assert tagged(corpus)[0] == [
+        ("致", "O"), ("电", "O"), ("[PHONE]", "O"), ("找", "O"), ("王", "B-p"), ("芳", "I-p"), ("[EMAIL]", "O")
+    ]  # fmt: skip
+    assert corpus.read("data.json")["splits"]["train"]["repeated"] == 1
+
+
 def test_parts_of_speech_are_those_of_the_first_word(tmp_path: Path, gather: Gather) -> None:
     rows = [words("Call", "212", "-", "555", "-", "0123", "now", tags=["V", "N", "P", "N", "P", "N", "A"])]
     corpus = gather(laid(tmp_path, rows), Tagging(), mask=("phone",))
