@@ -22,7 +22,7 @@ from pipeline.stages.collect import Collection, collect
 from pipeline.tasks import Task
 from pipeline.tasks.classification import Classification
 from tests.conftest import Cli, form_of
-from tests.stages.server import Hub
+from tests.hub.server import Hub
 
 Gather = Callable[..., Corpus]
 

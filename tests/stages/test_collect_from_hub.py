@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.artifacts import Corpus
 from tests.conftest import Cli, read_json, review_rows, write_csv
+from tests.hub.server import Hub
+from tests.hub.store import Repo
 from tests.stages.conftest import assert_refused, everything, laid, pairs, put, tagged, texts
-from tests.stages.server import Hub, Repo
 
 ROWS = review_rows(60)
 Run = Callable[..., subprocess.CompletedProcess[str]]

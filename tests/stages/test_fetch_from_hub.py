@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.stages.packaged import PACKAGED
 from tests.conftest import Cli, read_json
+from tests.hub.server import Hub
+from tests.hub.store import Repo
 from tests.stages.conftest import assert_refused, put
-from tests.stages.server import Hub, Repo
 from tests.stages.test_fetch import MINILM, as_pickle
 
 

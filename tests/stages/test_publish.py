@@ -15,8 +15,8 @@ import pytest
 
 from pipeline.stages.publish import Publication
 from tests.conftest import ROOT, Cli, quick, read_json, surroundings
+from tests.hub.server import Hub
 from tests.stages.conftest import assert_refused, put, refusing
-from tests.stages.server import Hub
 
 TOKEN = "hf_averysecretTokenThatMustNotBeSeen"
 STAGES = ("fetch", "collect", "tokenize", "finetune", "predict", "evaluate", "export", "card", "publish")
