@@ -22,7 +22,7 @@ from pipeline.stages.collect import Collection, collect
 from pipeline.stages.evaluate import Evaluation, evaluate
 from pipeline.stages.export import Packaging, export
 from pipeline.stages.fetch import Checkpoint, Fetching, fetch
-from pipeline.stages.publish import Publication, publish
+from pipeline.stages.publish import Publication, Publishing, publish
 from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.step import Step
 from pipeline.tasks import Kind, Task
@@ -122,5 +122,5 @@ def finetuned(config: Settings, kind: Kind, base: Step | None = None) -> Step:
     content = CardContent(config.card, task, config.training, config.publication.weights)
     described = Step(card, content, base=steps.base, corpus=steps.corpus, **learned, scores=scores, bundle=bundle)
     if config.publication.repo:
-        return Step(publish, config.publication, bundle=bundle, scores=scores, card=described)
+        return Step(publish, Publishing(config.publication), bundle=bundle, scores=scores, card=described)
     return described

@@ -88,10 +88,10 @@ def run(
     shown, origin = home() / "results" / title, recipes.origin(recipe)
     if goal is target and (other := results.other_owner(shown, origin)):
         print(f"{shown} holds the results of {other}; these take their place, and the store keeps both")
-    _preflight(goal, store)
-    _die_like_ctrl_c()
     console = Console(_width(goal.walk()))
     listener.set(console)
+    _preflight(goal, store)
+    _die_like_ctrl_c()
     record = runs.Run(_runs(store), title, origin, {path: written(value) for path, value in settings(config)})
     with cleaning.running(store, lambda who: print(f"waiting for {who}, which is starting or cleaning", flush=True)):
         outcomes = _bring_up_to_date(goal, store, console, record, force=force, verify=verify)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.patience import discreet, patiently, status
+from pipeline.progress import say
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+NOT_ACCEPTED = "the Hub does not accept the token; make a new one for HF_TOKEN or `hf auth login`, or take it away for what is public"
+NAME = 96  # characters of a repository's name, and of its owner's
 
 
 def is_commit(revision: str) -> bool:
@@ -27,8 +32,21 @@ def may_be_id(name: str) -> bool:
     return ID.fullmatch(name) is not None and not name.startswith(".")
 
 
+def refused_name(name: str) -> str:
+    """Why the Hub would not give a repository this name; empty if it would.  See ``huggingface_hub.utils.validate_repo_id``."""
+    owner, slash, bare = name.partition("/")
+    if not slash or not may_be_id(name):
+        return "expected owner/name"
+    if not all(re.fullmatch(r"\w([\w.-]*\w)?", part, re.ASCII) for part in (owner, bare)):
+        return "a name has the letters a to z, digits, -, _ and ., and neither begins nor ends with - or ."
+    if "--" in name or ".." in name or name.endswith(".git"):
+        return "the Hub allows neither -- nor .. in a name, nor .git at its end"
+    return f"a name has at most {NAME} characters" if max(len(owner), len(bare)) > NAME else ""
+
+
 def pin(kind: str, name: str, revision: str, known: MutableMapping[str, str]) -> str:
-    """The commit that a revision of a repository is at, from ``known`` or, the first time, from the Hub.
+    """The commit that a revision of a repository is at, from ``known`` or, the first time, from the Hub; where that does not
+    answer, as its cache on this machine has it.
 
     Args:
         kind: "model" or "dataset".
@@ -38,12 +56,40 @@ def pin(kind: str, name: str, revision: str, known: MutableMapping[str, str]) ->
         return revision
     entry = f"{kind} {name}@{revision or 'main'}"
     if entry not in known:
-        from huggingface_hub import HfApi
-
         with explained(kind, name):
-            info = HfApi().repo_info(name, repo_type=kind, revision=revision or None)
-        known[entry] = info.sha or ""
+            known[entry] = _commit(kind, name, revision or "main")
     return known[entry]
+
+
+def _commit(kind: str, name: str, revision: str) -> str:
+    """Asked of the Hub, and noted in its cache."""
+    from huggingface_hub import HfApi, constants, errors
+
+    api, note = HfApi(), _note(kind, name, revision)
+    try:
+        found = patiently(lambda: api.repo_info(name, repo_type=kind, revision=revision), name)
+    except (errors.HTTPError, ConnectionError) as error:
+        if 0 < status(error) < 500 or not note.is_file():
+            raise
+        why = "HF_HUB_OFFLINE is set" if constants.is_offline_mode() else unreachable(error)
+        say(f"{name}: {why}; {revision} is taken for what it was when it was last seen")
+        return note.read_text(encoding="utf-8").strip()
+    commit: str = found.sha or ""
+    with suppress(OSError):  # a cache that cannot be written to
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(commit, encoding="utf-8")
+    return commit
+
+
+def _note(kind: str, name: str, revision: str) -> Path:
+    """Where the Hub's cache says which commit a revision is at.
+
+    See https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type=kind), "refs", revision)
 
 
 @contextmanager
@@ -54,7 +100,8 @@ def explained(kind: str, name: str) -> Iterator[None]:
     setting = {"model": "base.model", "dataset": "corpus.source"}[kind]
     local = f"a folder on this machine works too: {setting}=PATH"
     try:
-        yield
+        with discreet():
+            yield
     except errors.GatedRepoError:
         raise UserError(
             f"{name}: access must be asked for on its page on the Hub, then log in with `hf auth login`"
@@ -68,6 +115,8 @@ def explained(kind: str, name: str) -> Iterator[None]:
     except errors.HFValidationError as error:
         raise UserError(f"{name}: {error}") from None
     except errors.HfHubHTTPError as error:
+        if error.response.status_code == 401:
+            raise UserError(f"{name}: {NOT_ACCEPTED}") from None
         raise UserError(f"{name}: the Hub refused ({error.response.status_code}); {local}") from None
     except (errors.HTTPError, errors.EntryNotFoundError, OSError, UnicodeError) as error:
         raise UserError(f"{name}: {unreachable(error)}, and there is no such file or folder here; {local}") from None
@@ -81,4 +130,6 @@ def unreachable(error: Exception) -> str:
         return "the token has characters that no token has; set HF_TOKEN again"
     if constants.is_offline_mode():
         return "the Hub is not asked, because HF_HUB_OFFLINE is set, and its cache does not have it"
+    if status(error):
+        return f"the Hub answers {status(error)}"
     return f"the Hub cannot be reached ({type(error).__name__})"

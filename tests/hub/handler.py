@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.hub.echo:
             said["errors"] = [*said.get("errors", []), {"message": message}]
         headers = {"Content-Type": "application/json", "X-Error-Code": refusal.code, "X-Error-Message": message}
-        if refusal.status in (429, 503):
+        if refusal.status == 429 or refusal.status >= 500:
             headers["Retry-After"] = "0"
         headers = {name: text for name, text in headers.items() if text}
         return Reply(json.dumps(said).encode(), headers, refusal.status)

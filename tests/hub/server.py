@@ -55,6 +55,7 @@ class Hub:
         self.listed = 1000  # entries of a page
         self.broken = 0  # a status to answer everything with
         self.full = False  # take no uploads
+        self.nonsense = False  # answer everything with a page, as what is no Hub does
         self.echo = False  # say in every refusal what token came
         self.card_error = ""  # what is wrong with the head of a README.md
         self.lock = Lock()
@@ -126,6 +127,8 @@ class Hub:
         """Of the Hub itself; raises :class:`Refusal`."""
         if self.broken:
             raise Refusal(self.broken)
+        if self.nonsense:
+            return Reply(b"<html>Log in to this network</html>", {"Content-Type": "text/html"})
         match request.method, request.path:
             case "GET", "/api/whoami-v2":
                 return says(self._required(request))
@@ -173,6 +176,8 @@ class Hub:
         """A card's metadata."""
         found = [self.card_error] if self.card_error else cards.errors(request.json()["content"])
         if found:
+            if request.headers.get("Accept") == "text/plain":
+                return Reply("\n".join(found).encode(), {"Content-Type": "text/plain"}, 400)
             said = [{"message": line} for line in found]
             raise Refusal(400, body={"error": "Invalid metadata", "errors": said, "warnings": []})
         return says({"errors": [], "warnings": []})

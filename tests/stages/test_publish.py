@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,14 @@ from typing import Any
 import pytest
 
 from pipeline.stages.publish import Publication
-from tests.conftest import ROOT, Cli, quick, read_json, surroundings
+from tests.conftest import ROOT, Cli, quick, surroundings
+from tests.hub.people import fine_grained, person
 from tests.hub.server import Hub
+from tests.hub.store import Repo
 from tests.stages.conftest import assert_refused, put, refusing
 
 TOKEN = "hf_averysecretTokenThatMustNotBeSeen"
 STAGES = ("fetch", "collect", "tokenize", "finetune", "predict", "evaluate", "export", "card", "publish")
-
-
-def person(role: str = "write", *groups: str) -> dict[str, Any]:
-    """What the Hub says of whose token it is."""
-    orgs = [{"name": name, "roleInOrg": may or "write"} for name, _, may in (group.partition(":") for group in groups)]
-    return {"type": "user", "name": "me", "orgs": orgs, "auth": {"type": "access_token", "accessToken": {"role": role}}}
-
-
-def fine_grained(*permissions: str) -> dict[str, Any]:
-    """The same of a token with rights of its own."""
-    me = person("fineGrained")
-    rights = {"entity": {"type": "user", "name": "me"}, "permissions": list(permissions)}
-    me["auth"]["accessToken"]["fineGrained"] = {"global": [], "scoped": [rights]}
-    return me
 
 
 FAILURES: dict[str, tuple[dict[str, Any], dict[str, str], str, list[str]]] = {
@@ -93,22 +81,134 @@ def test_the_token_of_a_login_on_disk_is_used_and_not_shown(
     assert_token_unseen(done, home)
 
 
+PREFLIGHT = """
+import json, sys
+from pipeline.cli import _complain
+from pipeline.errors import UserError
+from pipeline.progress import Silence, listener
+from pipeline.stages.publish import Publication, Publishing
+class Aloud(Silence):
+    def say(self, text): print(text)
+listener.set(Aloud())
+try:
+    Publishing(Publication(**json.loads(sys.argv[1])), json.loads(sys.argv[2])).preflight()
+except UserError as error:
+    sys.exit(_complain(str(error), 2))
+"""
+
+Preflight = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def preflight(hub: Hub, home: Path, tmp_path: Path) -> Preflight:
+    """``preflight(repo, metadata, **settings)``: what is looked at before anything is made, and nothing else."""
+
+    def call(repo: str, metadata: dict[str, Any] | None = None, **settings: Any) -> subprocess.CompletedProcess[str]:
+        environment = surroundings(home, **hub.environment(tmp_path / "hf"), HF_TOKEN=TOKEN)
+        given = json.dumps({"repo": repo, **settings}), json.dumps(metadata or {})
+        command = [sys.executable, "-c", PREFLIGHT, *given]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert_token_unseen(done, home)
+        return done
+
+    return call
+
+
+def assert_fine(done: subprocess.CompletedProcess[str]) -> None:
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("who", "repo"),
     [
         (person(), "me/model"),
         (person("write", "team"), "team/model"),
         (fine_grained("repo.content.read", "repo.write"), "me/model"),
+        (fine_grained("repo.write", entity="me/model"), "me/model"),
     ],
-    ids=["own", "group", "fine-grained"],
+    ids=["own", "group", "fine-grained", "one repository"],
 )
+@pytest.mark.parametrize("there", [False, True], ids=["new", "there"])
 def test_a_token_that_may_write_is_no_obstacle(
-    online: Cli, hub: Hub, reviews: Path, tiny_model: Path, who: dict[str, Any], repo: str
+    preflight: Preflight, hub: Hub, who: dict[str, Any], repo: str, there: bool
 ) -> None:
     hub.people[TOKEN] = who
-    settings = quick(reviews, tiny_model, f"publication.repo={repo}")
-    done = online("run", "sentiment", *settings, "--until", "collect", HF_TOKEN=TOKEN)
-    assert done.returncode == 0, done.stderr
+    if there:
+        hub.repos[repo] = Repo(private=True)
+    done = preflight(repo)
+    assert_fine(done)
+    assert hub.asked_for("^POST") == ["POST /api/validate-yaml"] and done.stdout == ""
+
+
+def test_a_pull_request_needs_a_repository_and_no_right_to_write_to_it(preflight: Preflight, hub: Hub) -> None:
+    hub.people[TOKEN] = person()
+    assert_refused(
+        preflight("you/model", pr=True), "publication.repo=you/model: no such repository on the Hub", "publication.pr"
+    )
+    hub.repos["you/model"] = Repo()
+    assert_refused(preflight("you/model"), "the token is me's, who cannot write to you", "publication.pr=true opens")
+    assert_fine(preflight("you/model", pr=True))
+    hub.people[TOKEN] = person("read")
+    assert_refused(preflight("you/model", pr=True), "the token can only read")
+
+
+def test_a_repository_that_lets_nobody_in_is_refused_beforehand(preflight: Preflight, hub: Hub) -> None:
+    hub.people[TOKEN] = person()
+    hub.repos["me/model"] = Repo()
+    hub.refuse("/auth-check/write", 403)
+    assert_refused(preflight("me/model"), "the token is me's, who may not write there", "ask its owner")
+
+
+def test_a_dataset_of_the_same_name_is_mentioned(preflight: Preflight, hub: Hub) -> None:
+    hub.people[TOKEN] = person()
+    hub.repos["datasets/me/model"] = Repo()
+    hub.repos["datasets/me/model"].begin()
+    done = preflight("me/model")
+    assert_fine(done)
+    assert done.stdout == "me/model is a dataset on the Hub; the model gets a repository of the same name beside it\n"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [({"license": "my own"}, '"license" must be one of'), ({"language": "zz_ZZ"}, '"language" must'), ({"datasets": ["a b"]}, "a b")],
+    ids=["license", "language", "datasets"],
+)  # fmt: skip
+def test_metadata_that_the_hub_refuses_is_refused_beforehand(
+    preflight: Preflight, hub: Hub, metadata: dict[str, Any], said: str
+) -> None:
+    hub.people[TOKEN] = person()
+    assert_refused(
+        preflight("me/model", metadata), "publication.repo=me/model: the Hub refuses the card's metadata (", said
+    )
+    assert_fine(preflight("me/model", {"license": "mit", "language": "en", "datasets": ["owner/reviews"]}))
+
+
+@pytest.mark.parametrize("question", ["whoami", "auth-check", "validate-yaml", "/api/datasets/"])
+def test_a_question_is_asked_again_before_a_push_is_given_up(preflight: Preflight, hub: Hub, question: str) -> None:
+    hub.people[TOKEN] = person()
+    hub.refuse(question, 503, 2)
+    hub.refuse(question, 429)
+    done = preflight("me/model")
+    assert_fine(done)
+    assert done.stdout.count("publication.repo=me/model: the Hub answers 503: it is as it is; trying again in 0 s") == 2
+    hub.refuse(question, 503, 9)
+    assert_refused(preflight("me/model"), "publication.repo=me/model: the Hub answers 503; try later")
+
+
+def test_what_is_no_hub_is_called_so(preflight: Preflight, hub: Hub) -> None:
+    hub.nonsense = True
+    assert_refused(preflight("me/model"), "what answers is no Hub", "look at HF_ENDPOINT")
+
+
+@pytest.mark.parametrize("question", ["whoami", "auth-check", "validate-yaml", "/api/datasets/"])
+@pytest.mark.parametrize("status", [400, 401, 403, 500])
+def test_no_refusal_shows_a_token_even_if_the_hub_does(
+    preflight: Preflight, hub: Hub, question: str, status: int
+) -> None:
+    hub.people[TOKEN], hub.echo = person(), True
+    hub.refuse(question, status, 9)
+    done = preflight("me/model")  # looks for the token itself
+    assert_refused(done, "publication.repo=me/model: ")
 
 
 def test_a_run_that_publishes_nothing_asks_the_hub_nothing(
@@ -125,6 +225,20 @@ def test_a_repository_has_an_owner_and_a_name(repo: str) -> None:
         Publication(repo)
 
 
+@pytest.mark.parametrize(
+    ("repo", "said"),
+    [
+        ("me/-model", "neither begins nor ends with"), ("me/model.", "neither begins nor ends with"),
+        ("mé/model", "the letters a to z"), ("me/a--b", "neither -- nor .."), ("me/a..b", "neither -- nor .."),
+        ("me/model.git", "nor .git at its end"), ("me/" + "m" * 97, "at most 96 characters"),
+    ],
+)  # fmt: skip
+def test_a_name_that_the_hub_does_not_give_is_refused_at_once(cli: Cli, repo: str, said: str) -> None:
+    with refusing(f"repo={repo}: ", said):
+        Publication(repo)
+    assert_refused(cli("plan", "sentiment", f"publication.repo={repo}"), f"publication.repo={repo}: ", said)
+
+
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_a_push_to_nowhere_is_refused_with_the_whole_command() -> None:
     kept = {name: value for name, value in os.environ.items() if name not in ("REPO", "MAKEFLAGS", "MAKELEVEL")}
@@ -132,103 +246,3 @@ def test_a_push_to_nowhere_is_refused_with_the_whole_command() -> None:
     done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True)
     assert done.returncode == 2
     assert "error: REPO is missing: make push RECIPE=sentiment REPO=owner/name" in done.stderr
-
-
-PUBLISH = """
-import sys
-from pathlib import Path
-from pipeline.artifacts import Bundle, Card, Scores
-from pipeline.errors import UserError
-from pipeline.stages.publish import Publication, publish
-at = Path(sys.argv[1])
-try:
-    publish(Publication("me/model", weights=sys.argv[2]), at / "out", bundle=Bundle(at), scores=Scores(at), card=Card(at))
-except UserError as error:
-    sys.exit(f"error: {error}")
-"""
-
-
-Upload = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def upload(hub: Hub, home: Path, tmp_path: Path) -> Upload:
-    """``upload(weights)``: calls the stage alone on small files."""
-    for name in ("README.md", "scores.json", "model/model.safetensors", "model/config.json", "model/README.md",
-                 "onnx/model.onnx", "onnx/config.json", "savedmodel/saved_model.pb", "savedmodel/variables/variables.index",
-                 "litert/model.tflite", "predictions/test.jsonl", "adapter/adapter_config.json",
-                 "adapter/adapter_model.safetensors", "model/tokenizer.json"):  # fmt: skip
-        put(tmp_path / "made" / name, f"content of {name}")
-    (tmp_path / "made" / "out").mkdir()
-    environment = surroundings(home, **hub.environment(tmp_path / "hf"), HF_TOKEN=TOKEN)
-
-    def call(weights: str = "merged") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", PUBLISH, str(tmp_path / "made"), weights]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-
-    return call
-
-
-def sent(hub: Hub) -> dict[str, str]:
-    """The files of the one commit that was made."""
-    (commit,) = hub.commits
-    header = commit.pop("header")
-    assert header["summary"] == "Fine-tuned model"
-    return {name: b64decode(value["content"]).decode() for name, value in commit.items()}
-
-
-def test_everything_goes_up_in_one_commit_and_the_receipt_names_it(upload: Upload, hub: Hub, tmp_path: Path) -> None:
-    hub.people[TOKEN] = person()
-    done = upload()
-    assert done.returncode == 0, done.stderr
-    moved = {name: f"model/{name}" for name in ("model.safetensors", "config.json", "tokenizer.json")}
-    others = ["README.md", "scores.json", "onnx/model.onnx", "savedmodel/saved_model.pb",
-              "savedmodel/variables/variables.index", "litert/model.tflite"]  # fmt: skip
-    assert sent(hub) == {name: f"content of {place}" for name, place in {**moved, **{o: o for o in others}}.items()}
-    receipt = read_json(tmp_path / "made" / "out" / "receipt.json")
-    assert receipt == {"repo": "me/model", "commit": "c" * 40, "address": f"{hub.url}/me/model/commit/{'c' * 40}"}
-
-
-def test_an_adapter_goes_up_with_card_and_tokenizer_and_without_what_it_was_merged_into(
-    upload: Upload, hub: Hub
-) -> None:
-    hub.people[TOKEN] = person()
-    done = upload("adapter")
-    assert done.returncode == 0, done.stderr
-    places = {name: f"adapter/{name}" for name in ("adapter_config.json", "adapter_model.safetensors")}
-    places |= {name: f"model/{name}" for name in ("config.json", "tokenizer.json")}
-    places |= {name: name for name in ("README.md", "scores.json")}
-    assert sent(hub) == {name: f"content of {place}" for name, place in places.items()}
-
-
-NO_ADAPTER = "publication.weights=adapter: none is learned; set training.adapter=lora, or leave it out"
-
-
-def test_an_adapter_that_is_not_learned_cannot_be_published(
-    cli: Cli, upload: Upload, reviews: Path, tiny_model: Path, tmp_path: Path
-) -> None:
-    settings = quick(reviews, tiny_model, "publication.weights=adapter")
-    assert_refused(cli("plan", "sentiment", *settings), NO_ADAPTER)
-    assert cli("plan", "sentiment", *settings, "training.adapter=lora").returncode == 0
-    shutil.rmtree(tmp_path / "made" / "adapter")
-    assert NO_ADAPTER in upload("adapter").stderr
-
-
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        ({"full": True}, "storage limit"),
-        ({"people": {}}, "401"),
-        ({"card_error": "license is unknown"}, "license is unknown"),
-    ],
-    ids=["no room", "token no longer valid", "a card the Hub refuses"],
-)
-def test_an_upload_that_fails_says_why_and_can_be_repeated(
-    upload: Upload, hub: Hub, tmp_path: Path, state: dict[str, Any], said: str
-) -> None:
-    vars(hub).update({"people": {TOKEN: person()}, **state})
-    done = upload()
-    assert done.stderr.startswith("error: publication.repo=me/model: the upload failed ("), done.stderr
-    assert said in done.stderr and "run the same again: the rest is kept" in done.stderr
-    assert TOKEN not in done.stdout + done.stderr
-    assert not (tmp_path / "made" / "out" / "receipt.json").exists()
