@@ -17,11 +17,14 @@ from pipeline.corpora.source import Source
 from pipeline.fields import require
 from pipeline.formats import Export
 from pipeline.privacy.mask import masked
-from pipeline.stages.card import CardContent, Description, card
+from pipeline.reproduction import command
+from pipeline.stages.card import card
 from pipeline.stages.collect import Collection, collect
 from pipeline.stages.evaluate import Evaluation, evaluate
 from pipeline.stages.export import Packaging, export
+from pipeline.stages.facts import CardContent, Description
 from pipeline.stages.fetch import Checkpoint, Fetching, fetch
+from pipeline.stages.metadata import known
 from pipeline.stages.publish import Publication, Publishing, publish
 from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.step import Step
@@ -119,8 +122,23 @@ def finetuned(config: Settings, kind: Kind, base: Step | None = None) -> Step:
     scores = Step(evaluate, Evaluation(task, kind.judging), **answered)
     chosen = formats.chosen(config.export, writes=head.writes)
     bundle = Step(export, Packaging(config.export, kind.learned(task), chosen, generation), **answered)
-    content = CardContent(config.card, task, config.training, config.publication.weights)
+    content = _content(config)
     described = Step(card, content, base=steps.base, corpus=steps.corpus, **learned, scores=scores, bundle=bundle)
     if config.publication.repo:
-        return Step(publish, Publishing(config.publication), bundle=bundle, scores=scores, card=described)
+        publishing = Publishing(config.publication, known(content, _base_id(config.base)))
+        return Step(publish, publishing, bundle=bundle, scores=scores, card=described)
     return described
+
+
+def _content(config: Settings) -> CardContent:
+    """What a card has to say that no result says."""
+    again, places = command(config)
+    corpus, to = config.corpus, config.publication
+    dataset = (corpus.source, corpus.revision) if corpus.remote else ("", "")
+    return CardContent(config.card, config.task, config.training, to.weights, to.repo, dataset, again, places)
+
+
+def _base_id(base: Checkpoint) -> str:
+    """The base model's id on the Hub, if its weights are what is trained."""
+    hosted = base.model != ANEW and not base.folder and base.architecture == "transformer"
+    return base.model if hosted else ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.hub import looks_like_id
 from pipeline.tasks import Task
 
 MODEL = "PATH OR ID OF THIS MODEL"
@@ -15,7 +17,7 @@ ADAPTER = "PATH OR ID OF THIS ADAPTER"
 @dataclass(frozen=True)
 class Usage:
     """``tag`` is the Hub's name of the task; ``title`` and ``purpose`` hold ``{labels}``; ``limit`` is what to beware of;
-    ``snippet`` is Python, with ``{labels}`` and ``{model}``."""
+    ``snippet`` is Python, with ``{labels}``, ``{model}`` and ``{file:NAME}``, a file of the model's."""
 
     tag: str
     title: str
@@ -74,7 +76,7 @@ USAGES = {
         "to find which of {labels} a text has", "It knows no labels but these, and gives a text that has others some of them or none.",
         _pipeline(
             "import json\n", 'classify = pipeline("text-classification", model="{model}", function_to_apply="sigmoid")',
-            'thresholds = json.load(open("PATH OF decision.json"))["thresholds"]',
+            'thresholds = json.load(open({file:decision.json}))["thresholds"]',
             'found = classify("…", top_k=None, truncation=True)',
             'print([each for each in found if each["score"] >= thresholds[each["label"]]])',
         ),
@@ -172,15 +174,26 @@ def usage_of(task: Task, *, chat: bool) -> Usage:
 def snippet(usage: Usage, labels: Sequence[str], model: str = MODEL, *, own: bool = False) -> str:
     """The Python that uses a model; with ``own``, one that writes in a vocabulary of its own."""
     targets = 'AutoTokenizer.from_pretrained("{model}", subfolder="target")' if own else "tokenizer"
-    return usage.snippet.replace("{targets}", targets).format(labels=list(labels), model=model)
+    text = usage.snippet.replace("{targets}", targets)
+    if "{file:" in text and looks_like_id(model):
+        text = f"from huggingface_hub import hf_hub_download\n{text}"
+    text = re.sub(r"\{file:([\w.]+)\}", lambda found: _file(found[1], model), text)
+    return text.format(labels=list(labels), model=model)
 
 
-def usage_of_adapter(usage: Usage, labels: Sequence[str], kind: str, base: str, revision: str) -> Iterator[str]:
+def _file(name: str, model: str) -> str:
+    """Python for the path of a file of a model's."""
+    return f'hf_hub_download("{model}", "{name}")' if looks_like_id(model) else f'"PATH OF {name.rpartition("/")[2]}"'
+
+
+def usage_of_adapter(
+    usage: Usage, labels: Sequence[str], kind: str, base: str, revision: str, adapter: str = ADAPTER
+) -> Iterator[str]:
     """How to use an adapter of a base model that transformers loads as ``kind``; of one without a name if it is empty."""
     given = f'"{base or "PATH OR ID OF THE BASE MODEL"}"' + (f', revision="{revision}"' if revision else "")
     yield "## How to use\n\nMerge it with the base model, once; then use what comes out like any other model.\n"
     yield f"```python\nfrom peft import PeftModel\nfrom transformers import AutoConfig, {kind}, AutoTokenizer\n"
-    yield f'adapter = "{ADAPTER}"\nconfig = AutoConfig.from_pretrained(adapter)'
+    yield f'adapter = "{adapter}"\nconfig = AutoConfig.from_pretrained(adapter)'
     yield f"base = {kind}.from_pretrained({given}, config=config, ignore_mismatched_sizes=True)"
     yield 'PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained("merged")'
     yield 'AutoTokenizer.from_pretrained(adapter).save_pretrained("merged")\n```\n'
@@ -196,18 +209,21 @@ def network(config: Mapping[str, Any]) -> str:
     }[config["model_type"]]
 
 
-def usage_from_scratch(labels: Sequence[str], max_length: int, head: str, onnx: bool) -> Iterator[str]:
-    """How to use such a network, if it was exported to ONNX."""
+def usage_from_scratch(labels: Sequence[str], max_length: int, head: str, onnx: bool, model: str = "") -> Iterator[str]:
+    """How to use such a network, if it was exported to ONNX; ``model`` is its id on the Hub, if it has one."""
     yield "## How to use\n"
     yield "transformers knows no such network, so its `pipeline` cannot load it."
     if not onnx:
         yield "For an example of its use, make it again with `onnx` among `export.formats`.\n"
         return
     yield "`onnx/model.onnx` and `tokenizer.json` are all that it takes.\n"
-    yield "```python\nimport onnxruntime\nfrom tokenizers import Tokenizer\n"
-    yield 'tokenizer = Tokenizer.from_file("PATH OF tokenizer.json")'
+    yield "```python\nimport onnxruntime"
+    if model:
+        yield "from huggingface_hub import hf_hub_download"
+    yield "from tokenizers import Tokenizer\n"
+    yield f"tokenizer = Tokenizer.from_file({_file('tokenizer.json', model)})"
     yield f"tokenizer.no_padding()\ntokenizer.enable_truncation({max_length})"
-    yield 'session = onnxruntime.InferenceSession("PATH OF model.onnx")'
+    yield f"session = onnxruntime.InferenceSession({_file('onnx/model.onnx', model)})"
     yield 'text = tokenizer.encode("…")'
     yield 'inputs = {"input_ids": [text.ids], "attention_mask": [text.attention_mask]}'
     yield '(logits,) = session.run(["logits"], inputs)'

@@ -11,7 +11,7 @@ import pytest
 from pipeline.artifacts import Model
 from pipeline.backends import Prediction, Training
 from pipeline.errors import CheckFailed, UserError
-from pipeline.stages.card import Description
+from pipeline.stages.facts import Description
 from tests.conftest import Cli
 
 
@@ -75,21 +75,15 @@ def test_a_card_that_does_not_read_back_is_refused(monkeypatch: pytest.MonkeyPat
     """Metadata with a number that YAML cannot hold as it is."""
     from pipeline.stages import card as stage
 
-    class Facts:
-        def __init__(self, *_: Any) -> None: ...
+    def metadata(_: object) -> Any:
+        from huggingface_hub import EvalResult, ModelCardData
 
-        def metadata(self) -> Any:
-            from huggingface_hub import EvalResult, ModelCardData
+        result = EvalResult("text-classification", "custom", "custom", "accuracy", float("nan"), dataset_split="test")
+        return ModelCardData(model_name="x", eval_results=[result])
 
-            result = EvalResult(
-                "text-classification", "custom", "custom", "accuracy", float("nan"), dataset_split="test"
-            )
-            return ModelCardData(model_name="x", eval_results=[result])
-
-        def lines(self) -> list[str]:
-            return []
-
-    monkeypatch.setattr(stage, "_Facts", Facts)
+    monkeypatch.setattr(stage, "Facts", lambda *_: None)
+    monkeypatch.setattr(stage, "metadata", metadata)
+    monkeypatch.setattr(stage, "lines", lambda _: [])
     with pytest.raises(CheckFailed, match="does not read back as written"):
         stage.card(None, tmp_path, **dict.fromkeys(("base", "corpus", "tokens", "model", "scores", "bundle")))  # type: ignore[arg-type]
 

@@ -1,0 +1,140 @@
+"""One command from a dataset and a model on the Hub to a model on the Hub, whose card works as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import Cli, quick, surroundings, write_csv
+from tests.hub import cards
+from tests.hub.conftest import TOKEN
+from tests.hub.server import Hub
+from tests.hub.store import Repo
+
+pytestmark = pytest.mark.slow
+
+Online = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def online(cli: Cli, hub: Hub, tmp_path: Path) -> Online:
+    """The command line, with ``hub`` for the Hub and somebody logged in."""
+
+    def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = cli(*arguments, **{**hub.environment(tmp_path / "hf"), "HF_TOKEN": TOKEN, **environment})
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return call
+
+
+def assert_token_unseen(done: subprocess.CompletedProcess[str], home: Path) -> None:
+    assert TOKEN not in done.stdout + done.stderr
+    assert [file for file in home.rglob("*") if file.is_file() and TOKEN.encode() in file.read_bytes()] == []
+
+
+def examples(hub: Hub) -> tuple[dict[str, object], list[str]]:
+    """Head and Python of the card on the Hub."""
+    text = hub.repos["me/model"].files()["README.md"].decode()
+    assert cards.errors(text) == []
+    head: dict[str, object] = yaml.safe_load(text.split("---\n")[1])
+    return head, re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def executed(hub: Hub, script: str, tmp_path: Path) -> str:
+    """What the Python of the card prints on another machine, with nothing of ours but the Hub."""
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    environment = surroundings(place, **hub.environment(place / "hf"), HF_TOKEN=TOKEN)
+    del environment["PIPELINE_HOME"]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=place, env={**environment, "PYTHONPATH": ""}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_private_dataset_and_a_private_base_become_a_model_that_its_card_loads(
+    online: Online, hub: Hub, home: Path, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    hub.repos["datasets/me/reviews"], hub.repos["me/base"] = Repo(private=True), Repo(private=True)
+    data, base = hub.repos["datasets/me/reviews"].push(reviews), hub.repos["me/base"].push(tiny_model)
+    settings = quick(
+        Path("me/reviews"), Path("me/base"), "card.license=mit", "card.language=en", "publication.repo=me/model"
+    )
+    done = online("run", "sentiment", *settings)
+    repo = hub.repos["me/model"]
+    (tag,) = repo.tags
+    assert repo.private and f"published: {hub.url}/me/model" in done.stdout and f"tag {tag}" in done.stdout
+    results = home / "results" / "sentiment"
+    for name, content in repo.files().items():
+        if name not in ("README.md", "scores.json") and not name.startswith("onnx/"):
+            assert (results / "model" / name).read_bytes() == content, name
+    assert repo.files()["onnx/model.onnx"] == (results / "onnx" / "model.onnx").read_bytes()
+    assert not [name for name in repo.files() if "predictions" in name or name.endswith((".csv", ".jsonl", ".arrow"))]
+
+    head, (script,) = examples(hub)
+    assert (head["base_model"], head["datasets"], head["license"]) == ("me/base", ["me/reviews"], "mit")
+    text = repo.files()["README.md"].decode()
+    assert f"corpus.revision={data}" in text and f"base.revision={base}" in text
+    assert "'label': '" in executed(hub, script, tmp_path)
+
+    assert_token_unseen(done, home)
+    asked = len(hub.asked)
+    again = online("run", "sentiment", *settings)
+    assert "making" not in again.stdout and len(hub.asked) == asked
+    forced = online("run", "sentiment", *settings, "--force", "publish")
+    assert f"nothing has changed: {hub.url}/me/model" in forced.stdout
+    assert len(repo.commits) == 2
+
+
+def test_the_card_of_several_labels_finds_its_thresholds_on_the_hub(
+    online: Online, hub: Hub, tiny_model: Path, tmp_path: Path
+) -> None:
+    rows = [(f"the film was {'lovely' if n % 2 else 'dull'} {n}", "joy|ease" if n % 2 else "anger") for n in range(96)]
+    write_csv(tmp_path / "moods.csv", rows, ("text", "labels"))
+    online(
+        "run", "emotions", *quick(tmp_path / "moods.csv", tiny_model, "base.pooling=first", "publication.repo=me/model")
+    )
+    _, (script,) = examples(hub)
+    assert 'hf_hub_download("me/model", "decision.json")' in script
+    assert executed(hub, script, tmp_path).startswith("[")
+
+
+def test_the_card_of_an_adapter_merges_it_with_its_base_from_the_hub(
+    online: Online, hub: Hub, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    hub.repos["me/base"] = Repo()
+    hub.repos["me/base"].push(tiny_model)
+    online(
+        "run", "sentiment", *quick(reviews, Path("me/base"), "publication.repo=me/model", "export.formats=safetensors",
+        "training.adapter=lora", "publication.weights=adapter"),
+    )  # fmt: skip
+    head, scripts = examples(hub)
+    assert (head["base_model_relation"], head["library_name"]) == ("adapter", "peft")
+    assert "'label': '" in executed(hub, "\n".join(scripts), tmp_path)
+
+
+def test_the_card_of_a_network_trained_from_scratch_runs_its_graph_from_the_hub(
+    online: Online, hub: Hub, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    settings = quick(reviews, tiny_model, "publication.repo=me/model", "base.architecture=cnn")
+    online("run", "sentiment", *settings)
+    _, (script,) = examples(hub)
+    assert executed(hub, script, tmp_path).strip() in ("negative", "positive")
+
+
+def test_a_license_that_the_hub_does_not_know_is_refused_before_a_training(
+    cli: Cli, hub: Hub, home: Path, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    settings = quick(reviews, tiny_model, "publication.repo=me/model", "card.license=my own")
+    done = cli("run", "sentiment", *settings, **hub.environment(tmp_path / "hf"), HF_TOKEN=TOKEN)
+    assert done.returncode == 2 and '"license" must be one of [' in done.stderr
+    assert "making" not in done.stdout and hub.asked_for("repos/create") == []
+    assert not (home / "results").exists()
