@@ -171,6 +171,7 @@ def clean(keep: int, size: str | None, *, dry_run: bool) -> None:
 def _target(recipe: str, assignments: Sequence[str], file: Path | None, *, newer: bool = False) -> tuple[Step, Any]:
     module = recipes.load(recipe)
     config = override(module.Config(), assignments, file)
+    listener.set(Console(0))  # what is said of the Hub, before there are steps
     config = pins.pin(config, home() / ".store" / "pins.json", newer=newer)
     target: Step = module.plan(config)
     return target, config

@@ -57,7 +57,7 @@ def pin(kind: str, name: str, revision: str, known: MutableMapping[str, str]) ->
     entry = f"{kind} {name}@{revision or 'main'}"
     if entry not in known:
         with explained(kind, name):
-            known[entry] = _commit(kind, name, revision or "main")
+            known[entry] = _commit(kind, name, revision)
     return known[entry]
 
 
@@ -65,14 +65,14 @@ def _commit(kind: str, name: str, revision: str) -> str:
     """Asked of the Hub, and noted in its cache."""
     from huggingface_hub import HfApi, constants, errors
 
-    api, note = HfApi(), _note(kind, name, revision)
+    api, note = HfApi(), _note(kind, name, revision or "main")
     try:
-        found = patiently(lambda: api.repo_info(name, repo_type=kind, revision=revision), name)
+        found = patiently(lambda: api.repo_info(name, repo_type=kind, revision=revision or None), name)
     except (errors.HTTPError, ConnectionError) as error:
         if 0 < status(error) < 500 or not note.is_file():
             raise
         why = "HF_HUB_OFFLINE is set" if constants.is_offline_mode() else unreachable(error)
-        say(f"{name}: {why}; {revision} is taken for what it was when it was last seen")
+        say(f"{name}: {why}; {revision or 'main'} is taken for what it was when it was last seen")
         return note.read_text(encoding="utf-8").strip()
     commit: str = found.sha or ""
     with suppress(OSError):  # a cache that cannot be written to

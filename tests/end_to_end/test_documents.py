@@ -86,6 +86,7 @@ def test_every_setting_that_the_documents_name_exists(cli: Cli) -> None:
         "README.md",
         "docs/architecture.md",
         "docs/backends.md",
+        "docs/hub.md",
         "docs/privacy.md",
         "docs/tasks.md",
         "docs/training.md",

@@ -30,6 +30,9 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         asked = f"{self.command} {unquote(path)}"
         fault = self.hub.fault(asked)
+        if fault and fault.first:
+            fault.first()
+            fault = None
         length = int(self.headers.get("Content-Length") or 0)
         if fault and not fault.status and not fault.late and self.command in ("PUT", "POST"):
             self.rfile.read(min(fault.after, length))
@@ -50,6 +53,10 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if fault and fault.status:
                 raise Refusal(fault.status, message="it is as it is")
+            if self.hub.broken:
+                raise Refusal(self.hub.broken)
+            if self.hub.nonsense:
+                return Reply(b"<html>Log in to this network</html>", {"Content-Type": "text/html"})
             if self.headers.get("Transfer-Encoding"):
                 raise Refusal(501, message="a body without a length")
             who = None if self.far else self.hub.who(authorization.removeprefix("Bearer "))

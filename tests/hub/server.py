@@ -7,6 +7,7 @@ may ever be sent to.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from http.server import ThreadingHTTPServer
@@ -40,6 +41,7 @@ class Fault:
     times: int = 1
     after: int = 0  # bytes of the body, of whoever sends one
     late: bool = False  # all is done, but no answer comes
+    first: Callable[[], object] | None = None  # nothing goes wrong, but this happens before
 
 
 class Hub:
@@ -105,6 +107,10 @@ class Hub:
         all was done, without an answer."""
         self.faults.append(Fault(re.compile(pattern), 0, times, after, late))
 
+    def meanwhile(self, pattern: str, happens: Callable[[], object]) -> None:
+        """Let something happen before the next request that matches is answered."""
+        self.faults.append(Fault(re.compile(pattern), first=happens))
+
     def fault(self, request: str) -> Fault | None:
         """What shall go wrong with this one."""
         with self.lock:
@@ -125,10 +131,6 @@ class Hub:
 
     def answer(self, request: Request) -> Reply:
         """Of the Hub itself; raises :class:`Refusal`."""
-        if self.broken:
-            raise Refusal(self.broken)
-        if self.nonsense:
-            return Reply(b"<html>Log in to this network</html>", {"Content-Type": "text/html"})
         match request.method, request.path:
             case "GET", "/api/whoami-v2":
                 return says(self._required(request))
