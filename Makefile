@@ -39,7 +39,7 @@ setup: $(READY) ## [EXTRAS="tensorflow japanese korean bitsandbytes openvino"]: 
 finetune: $(READY) ## RECIPE=name [DATA= MODEL= BACKEND= EPOCHS= SET="path=value …"]: bring a recipe's results up to date
 	@$(PIPELINE) run $(RECIPE) $(SETTINGS)
 
-push: $(READY) ## RECIPE=name REPO=owner/name: the same, then publish on the Hub
+push: $(READY) ## RECIPE=name REPO=owner/name [SET="publication.pr=true …"]: the same, then publish on the Hub, privately
 	@test -n "$(call given,REPO)" || { echo "error: REPO is missing: make push RECIPE=$(RECIPE) REPO=owner/name" >&2; exit 2; }
 	@$(PIPELINE) run $(RECIPE) $(SETTINGS) "publication.repo=$(REPO)"
 
