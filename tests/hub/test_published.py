@@ -83,7 +83,16 @@ def test_a_private_dataset_and_a_private_base_become_a_model_that_its_card_loads
     assert (head["base_model"], head["datasets"], head["license"]) == ("me/base", ["me/reviews"], "mit")
     text = repo.files()["README.md"].decode()
     assert f"corpus.revision={data}" in text and f"base.revision={base}" in text
-    assert "'label': '" in executed(hub, script, tmp_path)
+    read_back = f"""
+from huggingface_hub import ModelCard
+from transformers import AutoModelForSequenceClassification
+result = ModelCard.load("me/model").data.eval_results[-1]
+print("read", result.dataset_type, result.dataset_revision, result.dataset_split)
+print("loaded", AutoModelForSequenceClassification.from_pretrained("me/model", revision="{tag}").config.num_labels)
+"""
+    said = executed(hub, script + read_back, tmp_path)
+    assert "'label': '" in said and "loaded 2" in said
+    assert f"read me/reviews {data} test" in said
 
     assert_token_unseen(done, home)
     asked = len(hub.asked)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -68,12 +70,19 @@ def made(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def push(hub: Hub, made: Path, tmp_path: Path) -> Push:
-    """``push(**settings)``: calls the stage alone; a token in anything that it says or leaves fails the test."""
+    """``push(**settings)``: calls the stage alone; a token in anything that it says or leaves fails the test.
 
-    def call(token: str = TOKEN, **settings: Any) -> subprocess.CompletedProcess[str]:
+    ``killed_at`` matches a request at which the process is killed.
+    """
+
+    def call(token: str = TOKEN, killed_at: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
         environment = surroundings(tmp_path, **hub.environment(tmp_path / "hf"), HF_TOKEN=token)
         command = [sys.executable, "-c", PUBLISH, str(made), json.dumps({"repo": "me/model", **settings})]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE, text=True) as process:
+            if killed_at:
+                hub.meanwhile(killed_at, lambda: (process.kill(), process.wait()))
+            out, err = process.communicate()
+        done = subprocess.CompletedProcess(command, process.returncode, out, err)
         left = [file for file in tmp_path.rglob("*") if file.is_file() and token.encode() in file.read_bytes()]
         assert token not in done.stdout + done.stderr and left == []
         return done
@@ -245,6 +254,18 @@ def test_an_upload_that_was_given_up_goes_on_where_it_stopped(push: Push, hub: H
     assert any(line.startswith("published") for line in lines)
     assert len(uploads(hub)) == sent
     assert hub.repos["me/model"].files() == contents(made, MERGED)
+
+
+@pytest.mark.parametrize("step", ["/objects/batch", "/commit/main", "/tag/"])
+def test_a_push_that_is_killed_goes_on_where_it_was(push: Push, hub: Hub, made: Path, step: str) -> None:
+    assert push(killed_at=step).returncode == -signal.SIGKILL
+    sent = len(uploads(hub))
+    well(push())
+    assert hub.repos["me/model"].files() == contents(made, MERGED)
+    assert len(hub.repos["me/model"].tags) == 1
+    if step != "/objects/batch":
+        assert len(uploads(hub)) == sent == 4
+    assert len(hub.repos["me/model"].commits) == 2
 
 
 def test_a_tag_that_is_missing_is_set_without_a_commit(push: Push, hub: Hub) -> None:
