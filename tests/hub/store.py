@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha1, sha256
 from pathlib import Path
@@ -156,7 +156,3 @@ class Repo:
         """What a revision holds, but for what every repository begins with."""
         tree = self.at(revision).tree
         return {name: blob.content for name, blob in tree.items() if name != ".gitattributes"}
-
-    def forget(self) -> Repo:
-        """The same repository without a tag, as an upload leaves it that dies before the tag."""
-        return replace(self, tags={})

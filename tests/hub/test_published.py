@@ -103,6 +103,24 @@ print("loaded", AutoModelForSequenceClassification.from_pretrained("me/model", r
     assert len(repo.commits) == 2
 
 
+def test_a_push_that_fails_at_the_end_loses_nothing_and_shows_no_token(
+    cli: Cli, online: Online, hub: Hub, home: Path, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    settings = quick(reviews, tiny_model, "publication.repo=me/model", "export.formats=safetensors")
+    hub.echo = True
+    hub.refuse("/commit/main", 403)
+    done = cli("run", "sentiment", *settings, **hub.environment(tmp_path / "hf"), HF_TOKEN=TOKEN)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: publication.repo=me/model: the upload failed (the Hub answers 403: ")
+    assert_token_unseen(done, home)
+    sent = len(hub.asked_for("^PUT /upload/"))
+    again = online("run", "sentiment", *settings)
+    assert [each.split()[0] for each in again.stdout.splitlines() if " making: " in each] == ["publish"]
+    assert len(hub.asked_for("^PUT /upload/")) == sent == 1
+    assert_token_unseen(again, home)
+
+
 def test_the_card_of_several_labels_finds_its_thresholds_on_the_hub(
     online: Online, hub: Hub, tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from hashlib import sha256
+from hashlib import sha1, sha256
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.hub.conftest import TOKEN, Client
@@ -159,6 +160,25 @@ def test_a_download_goes_on_where_the_connection_was_dropped(client: Client, hub
     found = client("print(hf_hub_download('me/model', 'model.safetensors'))").strip()
     assert Path(found).read_bytes() == WEIGHTS
     assert len(hub.asked_for("^GET /stored/")) == 2
+
+
+def test_a_large_file_is_named_by_the_hub_and_kept_elsewhere_and_parts_of_it_can_be_had(hub: Hub, files: Path) -> None:
+    hub.repos["me/model"] = Repo()
+    commit = hub.repos["me/model"].push(files)
+    with httpx2.Client(trust_env=False) as web:
+        head = web.head(f"{hub.url}/me/model/resolve/main/model.safetensors")
+        digest = sha256(WEIGHTS).hexdigest()
+        assert head.status_code == 302 and head.headers["Location"].startswith(hub.far)
+        assert head.headers["X-Linked-Etag"] == f'"{digest}"' and head.headers["X-Linked-Size"] == str(len(WEIGHTS))
+        assert head.headers["X-Repo-Commit"] == commit
+        part = web.get(head.headers["Location"], headers={"Range": "bytes=100-199"})
+        assert (part.status_code, part.content) == (206, WEIGHTS[100:200])
+        assert part.headers["Content-Range"] == f"bytes 100-199/{len(WEIGHTS)}"
+        beyond = web.get(head.headers["Location"], headers={"Range": f"bytes={len(WEIGHTS)}-"})
+        assert beyond.status_code == 416
+        small = web.get(f"{hub.url}/me/model/resolve/{commit}/a%2Fb%20c/d.json")
+        git = sha1(b"blob 2\0{}").hexdigest()
+        assert (small.status_code, small.content, small.headers["ETag"]) == (200, b"{}", f'"{git}"')
 
 
 def test_what_the_server_does_not_know_it_says_so(client: Client, hub: Hub, files: Path) -> None:

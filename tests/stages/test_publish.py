@@ -246,3 +246,13 @@ def test_a_push_to_nowhere_is_refused_with_the_whole_command() -> None:
     done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True)
     assert done.returncode == 2
     assert "error: REPO is missing: make push RECIPE=sentiment REPO=owner/name" in done.stderr
+
+
+@pytest.mark.skipif(not (shutil.which("make") and (ROOT / ".venv").exists()), reason="make or .venv is not there")
+def test_a_push_through_make_asks_for_a_token_first(hub: Hub, home: Path, reviews: Path, tmp_path: Path) -> None:
+    environment = surroundings(home, **hub.environment(tmp_path / "hf"))
+    environment = {name: value for name, value in environment.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    command = ["make", "--old-file", ".venv/ready", "push", "RECIPE=sentiment", "REPO=me/model", f"DATA={reviews}"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert "error: publication.repo=me/model: not logged in to the Hub" in done.stderr
+    assert not (home / "results").exists()
