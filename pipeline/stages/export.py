@@ -101,7 +101,7 @@ class _Gate:
         name, target = self.target
         say(
             f"{form.name}: {found['rows']} validation {'texts' if self.trial.writes else 'rows'} agree, logits within "
-            f"{found['largest_difference']:.1e}; {name} {found[name]:.4f}, the model's {target:.4f}"
+            f"{found['largest_difference']:.1e}; {name} {found['score'][name]:.4f}, the model's {target:.4f}"
         )
         return {"megabytes": _megabytes(place), **found, **facts}
 
@@ -115,7 +115,7 @@ class _Gate:
             (name, target), scored = self.target, self._score(form, runtime)
             check_score(form.name, name, scored, target, self.export.budget)
             speed = self._alone(form, runtime, place)
-        return {**found, name: round(scored, 6), **speed}
+        return {**found, "score": {name: round(scored, 6)}, **speed}
 
     def _score(self, form: Any, runtime: Any) -> float:
         if form.name == "safetensors":

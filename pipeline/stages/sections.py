@@ -8,15 +8,20 @@ from collections.abc import Iterator
 from pipeline.backends import Training
 from pipeline.backends.heads import HEADS
 from pipeline.backends.pytorch.network import HEADS as CLASSES
+from pipeline.formats.alone import WRITTEN
 from pipeline.stages.facts import SHOWN, Facts
 from pipeline.stages.usage import ADAPTER, MODEL, network, snippet, usage_from_scratch, usage_of_adapter
 
 FILES = {
     "safetensors": "`model.safetensors`, for transformers",
     "onnx": "`onnx/model.onnx`, any batch size and length",
+    "onnx-int8": "`onnx-int8/model.onnx`, of 8 bits, for ONNX Runtime",
+    "onnx-fp16": "`onnx-fp16/model.onnx`, in half precision, for ONNX Runtime",
+    "openvino": "`openvino/model.xml`, for OpenVINO",
     "savedmodel": "`savedmodel/`, for TensorFlow, any batch size and length",
     "litert": "`litert/model.tflite`, any batch size and length",
 }
+TIMED = ("ms for 1", "ms for 32", "rows/s")
 
 
 def lines(facts: Facts) -> Iterator[str]:
@@ -147,13 +152,26 @@ def _files(facts: Facts) -> Iterator[str]:
         yield "`adapter_model.safetensors` and `adapter_config.json`, for peft; `config.json` and the tokenizer are those"
         yield "of the merged model.\n"
         return
-    yield "Each form was loaded again, and answered validation rows as the model did.\n"
-    yield "| form | MB | rows compared | logits within |"
-    yield "|---|---|---|---|"
+    yield "Each form was loaded again and held against the model on validation rows: so many were compared, their logits are as"
+    yield "near, and the score is that of the whole split.\n"
+    (measure,) = facts.exports["safetensors"]["score"]
+    timed = "milliseconds" in facts.exports["safetensors"]
+    names = ["form", "MB", "rows compared", "logits within", measure, *(TIMED if timed else ())]
+    yield f"| {' | '.join(names)} |"
+    yield "|---" * len(names) + "|"
+    writes = HEADS[facts.config.task.head].writes
     for name, found in facts.exports.items():
-        file = "`onnx/`, for ONNX Runtime" if name == "onnx" and HEADS[facts.config.task.head].writes else FILES[name]
-        yield f"| {file} | {found['megabytes']:,} | {found['rows']:,} | {found['largest_difference']:.1e} |"
+        cells = [f"`{name}/`, for ONNX Runtime" if writes and name != "safetensors" else FILES[name]]
+        cells += [f"{found['megabytes']:,}", f"{found['rows']:,}", f"{found['largest_difference']:.1e}"]
+        cells += [f"{found['score'][measure]:.4f}"]
+        if timed:
+            cells += [f"{found['milliseconds'][rows]:g}" for rows in ("1", "32")] + [f"{found['rows_per_second']:,.0f}"]
+        yield f"| {' | '.join(cells)} |"
     yield ""
+    if timed:
+        what = f"to write {WRITTEN} tokens to each" if writes else "to answer them"
+        many = facts.exports["safetensors"]["processors"]
+        yield f"Milliseconds are the median of many runs {what}, in one go, on a CPU with {many} cores.\n"
 
 
 def _limits(facts: Facts) -> Iterator[str]:

@@ -68,7 +68,7 @@ def loud(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
             (folder / file.name).write_bytes(file.read_bytes())
     tensors = {name: tensor.copy() for name, tensor in load_file(folder / "model.safetensors").items()}
     for layer in range(2):
-        tensors[f"bert.encoder.layer.{layer}.attention.self.value.bias"][3] = 5e3
+        tensors[f"bert.encoder.layer.{layer}.attention.self.value.bias"][3] = 2e3
         tensors[f"bert.encoder.layer.{layer}.attention.output.dense.weight"][:, 3] = 0
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     return Trained(Model(folder), trained.predictions)
@@ -77,14 +77,16 @@ def loud(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def test_what_suffers_from_fewer_bits_stays_in_float(
     made: Made, loud: Trained, tmp_path: Path, told: list[str]
 ) -> None:
-    settings = Export(formats=("safetensors", "onnx-int8"), budget=5, timing=False)
+    settings = Export(formats=("safetensors", "onnx-int8"), budget=5, tolerance=1e-3, timing=False)
     report = package(made, loud, tmp_path / "bundle", settings).read("exports.json")["onnx-int8"]
     assert 1 <= len(report["in_float"]) < 8
     assert "made again with more of it in float" in "\n".join(told)
 
 
 def test_what_is_loud_is_found_by_what_the_product_behind_it_loses(made: Made, loud: Trained, tmp_path: Path) -> None:
-    bundle = package(made, loud, tmp_path / "bundle", Export(formats=("safetensors", "onnx"), timing=False))
+    bundle = package(
+        made, loud, tmp_path / "bundle", Export(formats=("safetensors", "onnx"), tolerance=1e-3, timing=False)
+    )
     file = bundle.path / "onnx" / "model.onnx"
     names = onnx_smaller.fragile(file, made.tokens.features("validation").inputs(np.arange(8)))
     graph = {node.name: node for node in onnx.load(file).graph.node}
@@ -174,4 +176,4 @@ def test_forms_that_cannot_hold_a_model_that_writes_are_named() -> None:
 def test_what_was_measured_is_plain_json(made: Made, trained: Trained, tmp_path: Path) -> None:
     package(made, trained, tmp_path / "bundle", Export(timing=False))
     report = read_json(tmp_path / "bundle" / "exports.json")
-    assert report["safetensors"]["accuracy"] == pytest.approx(report["onnx"]["accuracy"], abs=1e-6)
+    assert report["safetensors"]["score"] == report["onnx"]["score"]
