@@ -17,14 +17,19 @@ from pipeline.fields import neutral, require
 from pipeline.hub import explained, may_be_id, pin
 from pipeline.progress import say
 from pipeline.stages import packaged, pooling
-from pipeline.stages.tokenize import LIMITLESS, load_tokenizer
+from pipeline.stages.tokenize import LIMITLESS, TRAINED_HERE, load_tokenizer
 
 NEEDED = (
     "config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt", "vocab.json", "merges.txt", "*.model", "chat_template.jinja", "README.md", "LICENSE*",
+    "vocab.txt", "vocab.json", "merges.txt", "*.model", "chat_template.jinja", "README.md", "LICENSE*", TRAINED_HERE,
 )  # fmt: skip
-WEIGHTS = ("generation_config.json", "model*.safetensors", "model.safetensors.index.json")  # and what goes with them
+WEIGHTS = (
+    "generation_config.json",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    TRAINED_HERE,
+)  # and what goes with them
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.pkl")
 
 

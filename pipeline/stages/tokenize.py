@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LIMITLESS = int(1e30)  # the model_max_length of a tokenizer that knows no limit
+TRAINED_HERE = (
+    "decision.json"  # beside such a model, whose tokenizer knows where its training cut texts, not what it can take
+)
 OF_TARGET = ("label", "answered")  # columns that rows without a target have not
 BATCH = 2_000  # texts encoded at once
 LEAST_OF_PAIR = 8  # tokens for two texts, below which there is nothing to compare
@@ -96,10 +99,11 @@ def _name(base: Model) -> str:
 
 def _check_length(max_length: int, tokenizer: Any, base: Model, *, pair: bool) -> None:
     config = base.read("config.json")
-    positions = config.get("max_position_embeddings") or tokenizer.model_max_length
+    known = LIMITLESS if (base.path / TRAINED_HERE).is_file() else tokenizer.model_max_length
+    positions = config.get("max_position_embeddings") or known
     if any(kind in config["model_type"] for kind in COUNTING_FROM_PADDING):
         positions -= config.get("pad_token_id", 1) + 1
-    most = int(min(positions, tokenizer.model_max_length))
+    most = int(min(positions, known))
     least = tokenizer.num_special_tokens_to_add(pair=pair) + (LEAST_OF_PAIR if pair else 1)
     if not least <= max_length <= most:
         sizes = f"{least} to {most} tokens" if most < LIMITLESS else f"{least} tokens or more"

@@ -174,6 +174,19 @@ def test_a_model_that_fetch_did_not_get_can_be_refused_too(encode: Encode, tiny_
         encode(Model(tiny_model), corpus, 65)
 
 
+def test_a_model_that_was_tuned_on_short_texts_can_learn_longer_ones(
+    encode: Encode, base: Model, corpus: Corpus
+) -> None:
+    short = encode(base, corpus, 16)
+    shutil.copytree(short.path / "tokenizer", base.path, dirs_exist_ok=True)
+    with refusing("max_length=64", "takes texts of 3 to 16 tokens"):
+        encode(base, corpus, 64)
+    base.write("decision.json", {"max_length": 16})  # as a training leaves it
+    assert encode(base, corpus, 64).read("tokens.json")["max_length"] == 64
+    with refusing("max_length=81", "takes texts of 3 to 80 tokens"):
+        encode(base, corpus, 81)
+
+
 @pytest.fixture
 def spoil(base: Model) -> Iterator[Callable[[str, dict[str, Any]], None]]:
     """Change or, with None, remove entries of one of the model's files."""
