@@ -199,14 +199,16 @@ def test_onnx_gives_the_answers_of_the_model(finish: Finish, recipe: str) -> Non
     assert similar(found, default)
 
 
-@pytest.mark.parametrize("recipe", ["topics", "ner", "qa"])
-def test_onnx_runs_without_any_framework(finish: Finish, recipe: str) -> None:
-    finished = finish(recipe)
+@pytest.mark.parametrize(
+    ("recipe", "form"), [("topics", "onnx"), ("ner", "onnx"), ("qa", "onnx"), ("topics", "onnx-int8")]
+)
+def test_onnx_runs_without_any_framework(finish: Finish, recipe: str, form: str) -> None:
+    finished = finish(recipe, *([f"export.formats=safetensors,{form}"] if form != "onnx" else []))
     typed = [word for text in ASKED[recipe] for word in ("--text", text)]
     script = f"""
 import sys
 from pipeline.cli import main
-code = main(["predict", {recipe!r}, *{typed!r}, "--format", "onnx"])
+code = main(["predict", {recipe!r}, *{typed!r}, "--format", {form!r}])
 heavy = {{"torch", "transformers", "tensorflow", "keras", "datasets", "evaluate", "accelerate", "sklearn"}}
 print("heavy:", sorted(heavy & set(sys.modules)))
 sys.exit(code)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.stages.usage import MODEL, USAGES
-from tests.end_to_end.conftest import RECIPES, Finish, Finished, write_lines
+from tests.end_to_end.conftest import RECIPES, TIMED, Finish, Finished, write_lines
 
 pytestmark = pytest.mark.slow
 STEPS = ["fetch", "collect", "tokenize", "finetune", "predict", "evaluate", "export", "card"]
@@ -155,7 +155,9 @@ def check(finished: Finished) -> None:
     assert list(exports) == ["safetensors", "onnx"]
     for found in exports.values():
         assert found["rows"] >= 24 and found["largest_difference"] <= 1e-4
+        assert ("milliseconds" in found) == (finished.recipe == TIMED)
     card = finished.results / "README.md"
+    assert ("ms for 32 | rows/s |" in card.read_text(encoding="utf-8")) == (finished.recipe == TIMED)
     assert f"\npipeline_tag: {expected.tag}\n" in card.read_text(encoding="utf-8")
     assert expected.headline.replace("_", " ") in card.read_text(encoding="utf-8")
 
