@@ -69,7 +69,9 @@ def test_a_value_without_a_stable_identity_is_refused_by_its_place(of: Key, valu
 
 
 @pytest.mark.parametrize(
-    "value", [lambda x: x, settings.made_inside(), settings.local_class(), settings.local_class()()], ids=str
+    "value",
+    [lambda x: x, settings.made_inside(), settings.local_class(), settings.local_class()()],
+    ids=["lambda", "function", "class", "value"],
 )
 def test_what_is_defined_inside_a_function_is_refused(of: Key, value: Any) -> None:
     with pytest.raises(NoFingerprint, match=r"Box\.value"):
