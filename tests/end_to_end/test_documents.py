@@ -43,7 +43,7 @@ def test_the_python_of_the_page_on_backends_runs(
 ) -> None:
     settings = quick(reviews, tiny_model, "backend=tensorflow", "export.formats=safetensors,savedmodel")
     assert cli("run", "sentiment", *settings).returncode == 0
-    (script,) = [block for block in blocks("docs/backends.md", "python") if "saved_model.load" in block]
+    (script,) = [block for block in blocks("docs/exports.md", "python") if "saved_model.load" in block]
     found = subprocess.run(
         [sys.executable, "-c", script], cwd=home, env=surroundings(home), capture_output=True, text=True, check=False
     )
@@ -86,6 +86,7 @@ def test_every_setting_that_the_documents_name_exists(cli: Cli) -> None:
         "README.md",
         "docs/architecture.md",
         "docs/backends.md",
+        "docs/exports.md",
         "docs/hub.md",
         "docs/privacy.md",
         "docs/tasks.md",
