@@ -121,7 +121,9 @@ def finetuned(config: Settings, kind: Kind, base: Step | None = None) -> Step:
     answered: Any = {**learned, "predictions": predictions, "corpus": steps.corpus}
     scores = Step(evaluate, Evaluation(task, kind.judging), **answered)
     chosen = formats.chosen(config.export, writes=head.writes)
-    bundle = Step(export, Packaging(config.export, kind.learned(task), chosen, generation), **answered)
+    bundle = Step(
+        export, Packaging(config.export, kind.learned(task), chosen, generation, config.training.metric), **answered
+    )
     content = _content(config)
     described = Step(card, content, base=steps.base, corpus=steps.corpus, **learned, scores=scores, bundle=bundle)
     if config.publication.repo:

@@ -21,6 +21,10 @@ class CheckFailed(RuntimeError):
     """A result that must not be trusted, such as an export that disagrees with its model: exit code 1."""
 
 
+class TooInexact(CheckFailed):
+    """It is less exact than it may be; with more care it might be exact enough."""
+
+
 def nearest(name: str, names: Iterable[str], all_of_them: str = "there are") -> str:
     """The way out when ``name`` is not among ``names``: the one that was meant, or all there are."""
     known = list(names)

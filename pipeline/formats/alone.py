@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FRAMEWORKS = ("torch", "tensorflow", "keras", "transformers")
 WARM, LEAST, MOST = 2, 5, 50  # runs: not timed; at least, at most timed
 SECONDS = 1.0  # of timing each batch size, between the two
-WRITTEN = 16  # tokens of a text that is written to see how fast
+NEW_TOKENS = 16  # of a text that is written to see how fast
 
 
 def run(
@@ -46,34 +46,42 @@ def run(
         folder = Path(name)
         for number, inputs in enumerate(batches):
             np.savez(folder / f"{number}.npz", **inputs)  # type: ignore[arg-type]
-        order = {"form": form.name, "place": str(place.absolute()), "folder": name, "count": len(batches)}
+        order = {"place": str(place.absolute()), "folder": name, "count": len(batches)}
         flags = {"writes": writes, "timing": timing, "without": without}
+        # Named like this, all that runs there is seen by whoever looks at what this function depends on.
+        code = f"from {form.__module__} import {form.__name__} as form; from {__name__} import {main.__name__} as run; run(form)"
         path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]))
         done = subprocess.run(
-            [sys.executable, "-c", "from pipeline.formats.alone import main; main()", json.dumps({**order, **flags})],
-            env={**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"}, capture_output=True, text=True, encoding="utf-8",
+            [sys.executable, "-P", "-c", code, json.dumps({**order, **flags})],
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"}, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, encoding="utf-8",
         )  # fmt: skip
         if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["it was killed"])[-1]
-            raise CheckFailed(
-                f"{form.name}: cannot be run in a process of its own without {', '.join(without)}: {why:.300}; the export "
-                "was not kept"
-            )
+            raise CheckFailed(_refusal(form.name, without, done.returncode, done.stderr))
         found = [np.load(folder / f"{number}.npy") for number in range(len(batches))]
         return found, json.loads((folder / "speed.json").read_text(encoding="utf-8"))
 
 
-def main() -> None:
+def _refusal(name: str, without: Sequence[str], code: int, told: str) -> str:
+    if code < 0:
+        why = f"was killed by signal {-code}, perhaps for want of memory; take {name} out of export.formats, or try with more"
+        return f"{name}: in a process of its own, it {why}"
+    last = (told.strip().splitlines() or [f"exit code {code}"])[-1]
+    return (
+        f"{name}: cannot be run in a process of its own without {', '.join(without)}: {last:.300}; the export was not kept: "
+        f"take {name} out of export.formats"
+    )
+
+
+def main(form: Any) -> None:
     """Do what the other process asks for."""
     import numpy as np
 
     order = json.loads(sys.argv[1])
     for name in order["without"]:
         sys.modules[name] = None  # type: ignore[assignment]
-    from pipeline import formats
-
     folder, writes = Path(order["folder"]), order["writes"]
-    runtime = formats.kind(order["form"], writes=writes).load(Path(order["place"]))
+    runtime = form.load(Path(order["place"]))
     seconds = {}
     for number in range(order["count"]):
         with np.load(folder / f"{number}.npz") as file:
@@ -85,13 +93,13 @@ def main() -> None:
 
 
 def answer(runtime: Any, inputs: Inputs, writes: bool) -> np.ndarray:
-    """Logits; or token ids (batch × :data:`WRITTEN`) where text is written, always as many."""
+    """Logits; or token ids (batch × :data:`NEW_TOKENS`) where text is written, always as many."""
     import numpy as np
 
     if not writes:
         found: np.ndarray = runtime.run(inputs)
         return found
-    settings = {"num_beams": 1, "do_sample": False, "min_new_tokens": WRITTEN, "max_new_tokens": WRITTEN}
+    settings = {"num_beams": 1, "do_sample": False, "min_new_tokens": NEW_TOKENS, "max_new_tokens": NEW_TOKENS}
     return np.array(runtime.generate(inputs, settings))
 
 

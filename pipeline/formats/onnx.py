@@ -35,6 +35,7 @@ class Onnx:
             fused: with operators that ONNX Runtime alone knows.
         """
         import torch
+        from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
         from pipeline.backends.pytorch import network
 
@@ -54,17 +55,17 @@ class Onnx:
         folder.mkdir()
         free = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
         with quiet():
-            torch.onnx.export(
+            program = torch.onnx.export(
                 Logits().eval(),
                 tuple(torch.from_numpy(values) for values in sample.inputs(2).values()),
-                str(folder / "model.onnx"),
                 input_names=names,
                 output_names=["logits"],
                 dynamic_shapes={"inputs": tuple(free for _ in names)},
                 dynamo=True,
-                external_data=False,
                 verbose=False,
             )
+        ClearMetadataAndDocStringPass()(program.model)  # which tell where it was made
+        program.save(folder / "model.onnx", external_data=False)
         return {"inputs": names}
 
     @staticmethod

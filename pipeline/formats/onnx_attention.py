@@ -16,14 +16,11 @@ def use(network: Any) -> None:
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
-    if getattr(network.config, "_attn_implementation", None) not in ("sdpa", "eager"):
-        return
+    if not (hasattr(network, "_can_set_attn_implementation") and network._can_set_attn_implementation()):
+        return  # it has an attention of its own kind, or none
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, eager_mask)
-    try:
-        network.set_attn_implementation(NAME)
-    except ValueError:  # it has an attention of its own kind
-        return
+    network.set_attn_implementation(NAME)
 
 
 def attention(

@@ -22,7 +22,7 @@ class OnnxFp16:
 
     @staticmethod
     def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:
-        with TemporaryDirectory() as place:
+        with TemporaryDirectory(dir=folder.parent, prefix=".") as place:
             file = Path(place) / "float" / "model.onnx"
             Onnx.write(model, file.parent, sample, fused=True)
             folder.mkdir()

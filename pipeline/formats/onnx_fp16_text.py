@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pipeline.formats import onnx_smaller as smaller
 from pipeline.formats.onnx_fp16 import OnnxFp16
-from pipeline.formats.onnx_text import SETTINGS, OnnxText
+from pipeline.formats.onnx_text import OnnxText
 from pipeline.formats.onnx_writer import OnnxWriter
 
 
@@ -21,14 +21,7 @@ class OnnxFp16Text:
 
     @staticmethod
     def write(model: Path, folder: Path) -> dict[str, Any]:
-        graphs = []
-        with smaller.in_float(folder, [SETTINGS], lambda place: OnnxText.write(model, place)) as source:
-            folder.mkdir()
-            shutil.copyfile(source / SETTINGS, folder / SETTINGS)
-            for file in sorted(source.glob("*.onnx")):
-                smaller.halve(file, folder / file.name)
-                graphs.append(file.name)
-        return {"graphs": graphs}
+        return {"graphs": list(smaller.each_graph(folder, partial(OnnxText.write, model), smaller.halve))}
 
     @staticmethod
     def load(folder: Path) -> OnnxWriter:

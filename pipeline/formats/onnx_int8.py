@@ -31,13 +31,12 @@ class OnnxInt8:
         Args:
             careful: the share of the operators that stay in float.
         """
-        with TemporaryDirectory() as place:
+        rows, tried = sample.calibration(), sample.inputs(TRIED)
+        with TemporaryDirectory(dir=folder.parent, prefix=".") as place:
             file = Path(place) / "float" / "model.onnx"
             Onnx.write(model, file.parent, sample, fused=True)
-            leave = smaller.most_fragile(file, careful, sample.inputs(TRIED))
             folder.mkdir()
-            rows = sample.calibration()
-            smaller.quantize(file, folder / "model.onnx", leave=leave, rows=rows)
+            leave = smaller.quantize(file, folder / "model.onnx", careful=careful, tried=tried, rows=rows)
         kind = "static" if rows else "dynamic"
         return {"inputs": list(sample.inputs(1)), "quantization": kind, "in_float": leave}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pipeline.formats import onnx_smaller as smaller
 from pipeline.formats.onnx_int8 import CAREFUL, OnnxInt8
-from pipeline.formats.onnx_text import SETTINGS, OnnxText
+from pipeline.formats.onnx_text import OnnxText
 from pipeline.formats.onnx_writer import OnnxWriter
 
 
@@ -27,18 +27,13 @@ class OnnxInt8Text:
         Args:
             careful: the share of the operators that stay in float.
         """
-        left = {}
-        with smaller.in_float(folder, [SETTINGS], lambda place: OnnxText.write(model, place)) as source:
-            folder.mkdir()
-            shutil.copyfile(source / SETTINGS, folder / SETTINGS)
-            for file in sorted(source.glob("*.onnx")):
-                left[file.name] = smaller.most_fragile(file, careful)
-                smaller.quantize(file, folder / file.name, leave=left[file.name])
-        return {
-            "graphs": list(left),
-            "quantization": "dynamic",
-            "in_float": [name for names in left.values() for name in names],
-        }
+
+        def change(source: Path, target: Path) -> list[str]:
+            return smaller.quantize(source, target, careful=careful)
+
+        left = smaller.each_graph(folder, partial(OnnxText.write, model), change)
+        in_float = [f"{file}: {name}" for file, names in left.items() for name in names]
+        return {"graphs": list(left), "quantization": "dynamic", "in_float": in_float}
 
     @staticmethod
     def load(folder: Path) -> OnnxWriter:

@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import UserError
 from pipeline.features import Inputs
 from pipeline.formats.onnx import quiet
+from pipeline.formats.onnx_text import SETTINGS
 
 if TYPE_CHECKING:
     import numpy as np
 
 PRODUCTS = ("MatMul", "Gemm")
+ENOUGH = 512  # tokens to see with what a product loses
 OPERATORS = (*PRODUCTS, "Gather")  # what is of 8 bits: products with weights, and embeddings
 
 
-def quantize(source: Path, target: Path, *, leave: Sequence[str] = (), rows: Sequence[Inputs] | None = None) -> None:
+def quantize(
+    source: Path,
+    target: Path,
+    *,
+    careful: float = 0.0,
+    tried: Inputs | None = None,
+    rows: Sequence[Inputs] | None = None,
+) -> list[str]:
     """Weights of 8 bits, a scale each channel (Wu et al. 2020); activations of 8 bits, in a range that each batch sets
-    anew, or with ``rows`` in the one that these cover.
+    anew, or with ``rows`` in the one that these cover.  The names of the nodes that stay in float.
 
     Args:
-        leave: names of nodes that stay in float.
+        careful: the share of the nodes that stay so, of those that suffer the most.
+        tried: rows to find out with which these are; without any, only the weights are looked at.
+
+    Raises:
+        UserError: the weights are too large for one file.
     """
     from onnxruntime import quantization
 
+    _check_size(source, "onnx-int8")
     options: dict[str, Any] = {
         "per_channel": True, "weight_type": quantization.QuantType.QInt8, "op_types_to_quantize": list(OPERATORS),
-        "nodes_to_exclude": list(leave), "extra_options": {"MatMulConstBOnly": True},
+        "extra_options": {"MatMulConstBOnly": True},
     }  # fmt: skip
-    with TemporaryDirectory() as folder, quiet(""):
+    with TemporaryDirectory(dir=target.parent, prefix=".") as folder, quiet(""):
         ready = Path(folder) / "ready.onnx"
         quantization.quant_pre_process(source, ready, skip_symbolic_shape=True)
+        found = fragile(ready, tried) if careful else []
+        leave = found[: max(1, round(careful * len(found)))]
+        # A Gemm becomes a MatMul of this name before anything is left out.
+        options["nodes_to_exclude"] = [f"{name}{end}" for name in leave for end in ("", "_MatMul")]
         if rows is None:
             quantization.quantize_dynamic(ready, target, **options)
         else:
             kind = quantization.QuantType.QUInt8
             quantization.quantize_static(ready, target, _Calibration(rows), activation_type=kind, **options)
+    return leave
 
 
 class _Calibration:
@@ -52,13 +73,25 @@ class _Calibration:
 
 
 def halve(source: Path, target: Path) -> None:
-    """All in half precision but inputs and outputs."""
+    """All in half precision but inputs and outputs.
+
+    Raises:
+        UserError: the weights are too large for one file.
+    """
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    _check_size(source, "onnx-fp16")
     with quiet(""):
         model = convert_float_to_float16(onnx.load(source), keep_io_types=True)
     onnx.save(model, target)
+
+
+def _check_size(source: Path, form: str) -> None:
+    if source.with_name(f"{source.name}.data").exists():
+        raise UserError(
+            f"export.formats={form}: cannot be made of weights that are larger than 2 GB in float; leave it out, and use onnx"
+        )
 
 
 def fragile(file: Path, inputs: Inputs | None = None) -> list[str]:
@@ -83,14 +116,6 @@ def fragile(file: Path, inputs: Inputs | None = None) -> list[str]:
             weight = weight.T
         lost[node.name] = _loss(given.get(node.input[0]), weight)
     return sorted(lost, key=lambda name: -lost[name])
-
-
-def most_fragile(file: Path, share: float, inputs: Inputs | None = None) -> list[str]:
-    """The share of :func:`fragile` that suffers the most."""
-    if not share:
-        return []
-    found = fragile(file, inputs)
-    return found[: max(1, round(share * len(found)))]
 
 
 def _weight(node: Any) -> str:
@@ -125,7 +150,7 @@ def _loss(given: np.ndarray | None, weight: np.ndarray) -> float:
     small = rounded(weight, np.abs(weight).max(0) / 127)
     if given is None:
         return float(np.linalg.norm(small - weight) / max(1e-12, float(np.linalg.norm(weight))))
-    rows = given.reshape(-1, weight.shape[0])
+    rows = given.reshape(-1, weight.shape[0])[:ENOUGH]
     right = rows @ weight
     found = rounded(rows, (max(0.0, rows.max()) - min(0.0, rows.min())) / 255) @ small
     return float(np.linalg.norm(found - right) / max(1e-12, float(np.linalg.norm(right))))
@@ -138,7 +163,22 @@ def in_float(folder: Path, files: Sequence[str], make: Callable[[Path], object])
     if all((known / file).is_file() for file in files):
         yield known
         return
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory(dir=folder.parent, prefix=".") as name:
         place = Path(name) / "onnx"
         make(place)
         yield place
+
+
+def each_graph(folder: Path, make: Callable[[Path], object], change: Callable[[Path, Path], Any]) -> dict[str, Any]:
+    """Make ``folder`` from the graphs of a model that writes; what ``change`` says of each file.
+
+    Args:
+        make: makes a folder of the model in float.
+    """
+    found = {}
+    with in_float(folder, [SETTINGS], make) as source:
+        folder.mkdir()
+        shutil.copyfile(source / SETTINGS, folder / SETTINGS)
+        for file in sorted(source.glob("*.onnx")):
+            found[file.name] = change(file, folder / file.name)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,8 +24,7 @@ class OpenVino:
 
     @staticmethod
     def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:
-        import openvino
-
+        openvino = quietly()
         with smaller.in_float(folder, ["model.onnx"], lambda place: Onnx.write(model, place, sample)) as source:
             folder.mkdir()
             converted = openvino.convert_model(source / "model.onnx")
@@ -36,12 +36,19 @@ class OpenVino:
         return Compiled(folder)
 
 
+def quietly() -> Any:
+    """OpenVINO, which otherwise tells its makers of each use."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
 class Compiled:
     """``model.xml`` in a folder, on the CPU, in fp32 whatever the CPU likes better."""
 
     def __init__(self, folder: Path) -> None:
-        import openvino
-
+        openvino = quietly()
         settings = {"INFERENCE_PRECISION_HINT": "f32"}
         self._model = openvino.Core().compile_model(folder / "model.xml", "CPU", settings)
 

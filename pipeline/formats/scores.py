@@ -1,7 +1,8 @@
-"""What an export scores: on all validation rows, by the measure that its task's checkpoints are chosen by."""
+"""What an export scores: on all validation rows, by the measure that the model was chosen by, with what it decided on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +18,25 @@ if TYPE_CHECKING:
 TOGETHER = 32  # rows that are answered at once
 
 
-def score(task: Task, logits: np.ndarray, features: Features, labels: list[str]) -> tuple[str, float]:
-    """The first of the task's monitors that is better if higher, and what ``logits`` are worth by it."""
-    name = next(name for name in task.monitors if name not in LOWER)
-    return name, task.monitor(logits, features, labels)[name]
+def measure(task: Task, metric: str) -> str:
+    """``metric``, or where that is better if lower, the first of the task's monitors that is not."""
+    return metric if metric not in LOWER else next(name for name in task.monitors if name not in LOWER)
 
 
-def answers(task: Task, runtime: Any, features: Features, outputs: int) -> np.ndarray:
+def answers(
+    task: Task, runtime: Any, features: Features, outputs: int, advance: Callable[[int], object] = lambda rows: None
+) -> np.ndarray:
     """What a :class:`Runtime`, or a :class:`Writer` where the task writes, answers to all rows, as
     :class:`pipeline.tasks.Evidence` has it."""
     import numpy as np
 
     head = HEADS[task.head]
     if not head.predicts:
-        return batches.answers(runtime.run, features, TOGETHER, outputs, tokens=head.tokens)
+        return batches.answers(runtime.run, features, TOGETHER, outputs, tokens=head.tokens, advance=advance)
     run = partial(_likelihoods, runtime, head.writes)
     asked = predicted.ASKED[task.head]
     vocabulary = _logits(runtime, asked(features, np.arange(1))[0], head.writes).shape[-1]
-    return predicted.measured(run, asked, features, TOGETHER, vocabulary)
+    return predicted.measured(run, asked, features, TOGETHER, vocabulary, advance=advance)
 
 
 def _likelihoods(runtime: Runtime | Writer, writes: bool, inputs: Inputs, targets: np.ndarray) -> np.ndarray:

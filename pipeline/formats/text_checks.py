@@ -175,7 +175,7 @@ def _difference(name: str, found: np.ndarray, wanted: np.ndarray, tolerance: flo
     import numpy as np
 
     difference = float(np.abs(found - wanted).max(initial=0)) / _unit(wanted)
-    if not difference <= tolerance:
+    if not (difference <= tolerance and np.isfinite(difference)):
         raise CheckFailed(
             f"{name}: does not score tokens as the model does: logits differ by {difference:.2e} of the largest on "
             f"validation rows, where export.tolerance allows {tolerance:.0e}; the export was not kept"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.backends import predicted
 from pipeline.features import IGNORED, Features, Inputs
-from pipeline.formats.alone import WRITTEN
+from pipeline.formats.alone import NEW_TOKENS
 from pipeline.formats.checks import Sample, Writer, check_logits
 from pipeline.formats.text_checks import Row, check_masked, check_texts, padded
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TOGETHER = 8  # rows whose answers over a vocabulary are compared at once
-TIMED = (1, 32)  # rows that are answered at once, to see how fast
+TIMED = 32  # rows that are answered at once, to see how fast
 
 
 class Trial(Protocol):
@@ -37,8 +37,12 @@ class Trial(Protocol):
             CheckFailed: farther than the form may be.
         """
 
+    @property
+    def unit(self) -> float:
+        """What its answers may be off by a share of."""
+
     def batches(self) -> list[Inputs]:
-        """Rows to time it with."""
+        """Rows to time it with: one, and as many as are answered at once."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,17 @@ class Answers:
             return check_logits(form.name, runtime, self.sample, allowed)
         return check_masked(form.name, runtime, self.reference, self._hidden(), allowed)
 
+    @property
+    def unit(self) -> float:
+        return self.sample.unit
+
     def batches(self) -> list[Inputs]:
-        return [self.sample.inputs(size) for size in TIMED]
+        most = TIMED
+        if self.reference is not None:  # a vocabulary for each token
+            one = self.sample.inputs(TIMED)
+            answers = self.reference.run({name: values[:1] for name, values in one.items()})
+            most = max(1, min(TIMED, predicted.LOGITS // answers.size))
+        return [self.sample.inputs(size) for size in sorted({1, most})]
 
     def _hidden(self) -> Iterator[tuple[Inputs, np.ndarray]]:
         """Rows with hidden tokens, in batches, and where these are."""
@@ -84,6 +97,7 @@ class Texts:
     longest: int
     show: Callable[[list[int]], str]
     writes: bool = True
+    unit: float = 1.0
 
     def write(self, form: Any, place: Path, **more: Any) -> dict[str, Any]:
         found: dict[str, Any] = form.write(self.model, place, **more)
@@ -98,11 +112,11 @@ class Texts:
     def batches(self) -> list[Inputs]:
         import numpy as np
 
-        read = [self.rows[place % len(self.rows)][0] for place in range(max(TIMED))]
+        read = [self.rows[place % len(self.rows)][0] for place in range(TIMED)]
         if (
             self.reference.start is None
         ):  # what is written comes behind, and the model may have no more places than rows have
-            room = max(len(before) + len(behind) for before, behind in self.rows) - WRITTEN
+            room = max(len(before) + len(behind) for before, behind in self.rows) - NEW_TOKENS
             read = [tokens[-max(1, room) :] for tokens in read]
         middle = int(np.argsort([len(tokens) for tokens in read])[len(read) // 2])
         return [padded([read[middle]], self.pad), padded(read, self.pad)]

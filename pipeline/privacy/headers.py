@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 # Fields of an ONNX model (onnx.proto, ModelProto): texts, pairs of texts, and those of a pair (StringStringEntryProto).
 _TEXTS = {2: "producer_name", 3: "producer_version", 4: "domain", 6: "doc_string"}
 _PAIRS, _NAME, _VALUE = 14, 1, 2
+LARGEST = 100_000_000  # bytes of a safetensors header, by its specification
 _WHOLE_NUMBER, _SIZED = 0, 2  # how a field is written
 _FIXED = {1: 8, 5: 4}
 
 
 def said(file: Path) -> Iterator[tuple[str, str]]:
-    """Names and texts in the header of a safetensors or ONNX file; of others, nothing."""
-    with file.open("rb") as stream:
+    """Names and texts in the header of a safetensors or ONNX file; of others, and of those that are damaged, nothing."""
+    with suppress(ValueError, KeyError, AttributeError, OverflowError), file.open("rb") as stream:
         match file.suffix.lower():
             case ".safetensors":
                 size = int.from_bytes(stream.read(8), "little")
-                yield from json.loads(stream.read(size)).get("__metadata__", {}).items()
+                yield from json.loads(stream.read(min(size, LARGEST))).get("__metadata__", {}).items()
             case ".onnx":
                 yield from _model(stream, file.stat().st_size)
 

@@ -19,6 +19,8 @@ from pipeline.privacy.recognizers import find
 TOLD = 10  # places in a message
 MARK = 6  # hexadecimal digits: enough to tell findings apart, too few to find out a telephone number by trying all
 KEY = "a key"  # what a name in JSON is called, where it is what was found
+# Weights and graphs: of these, what their makers wrote into their heads is looked at.
+BINARY = (".onnx", ".safetensors", ".bin", ".pb", ".tflite")
 _ALLOWED = re.compile(rf"(?:{'|'.join(KINDS)})(?::[0-9a-f]{{{MARK}}})?")
 Said = tuple[int, str, str]  # line, or 0 if there is none; where in it; text
 
@@ -136,6 +138,8 @@ def _said(file: Path) -> Iterator[Said]:
 
 
 def _is_text(file: Path) -> bool:
+    if file.suffix.lower() in BINARY:
+        return False
     with file.open("rb") as stream:
         return b"\x00" not in stream.read(4096)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import ADAPTER, BESIDE, LOGS, Bundle, Corpus, Model, Predictions, Tokens
 from pipeline.backends import Generation
 from pipeline.backends.heads import HEADS
-from pipeline.errors import CheckFailed
+from pipeline.errors import CheckFailed, TooInexact
 from pipeline.features import Features
 from pipeline.formats import Export, alone, scores
 from pipeline.formats.checks import Sample, check_labels, check_score, check_tokenizer
@@ -36,6 +37,7 @@ class Packaging:
     task: Task
     formats: tuple[type[Any], ...]
     generation: Generation | None = None
+    metric: str = "loss"  # that the model was chosen by
 
 
 def export(
@@ -59,7 +61,7 @@ def export(
     if config.generation:
         _settle(folder, config.generation)
     _check_tokenizer(config, folder, tokens, corpus)
-    gate = _gate(config, folder, predictions, tokens, corpus)
+    gate = _gate(config, model, folder, predictions, tokens, corpus)
     made = Bundle(out)
     made.write("exports.json", {form.name: gate.passed(form, _place(out, form.name)) for form in config.formats})
     return made
@@ -71,7 +73,9 @@ class _Gate:
 
     Attributes:
         folder: the model as the Hugging Face folder.
+        measure: what scores are held against each other by.
         target: what the model itself scores on the validation split.
+        decision: how answers are read.
     """
 
     export: Export
@@ -80,7 +84,9 @@ class _Gate:
     trial: Trial
     validation: Features
     labels: list[str]
-    target: tuple[str, float]
+    measure: str
+    target: Mapping[str, float]
+    decision: dict[str, Any]
 
     def passed(self, form: Any, place: Path) -> dict[str, Any]:
         """Make a form, as little carefully as is good enough; what was measured of it."""
@@ -88,7 +94,7 @@ class _Gate:
         for share in shares:
             try:
                 return self._made(form, place, share)
-            except CheckFailed as error:
+            except TooInexact as error:
                 say(f"{error}: it is made again with more of it in float")
                 shutil.rmtree(place)
         return self._made(form, place, last)
@@ -98,30 +104,34 @@ class _Gate:
             facts = self.trial.write(form, place, **({"careful": share} if share else {}))
         _put_beside(self.folder, place)
         found = self._checked(form, place)
-        name, target = self.target
+        name = self.measure
         say(
             f"{form.name}: {found['rows']} validation {'texts' if self.trial.writes else 'rows'} agree, logits within "
-            f"{found['largest_difference']:.1e}; {name} {found['score'][name]:.4f}, the model's {target:.4f}"
+            f"{found['largest_difference']:.1e}; {name} {found['score'][name]:.4f}, the model's {self.target[name]:.4f}"
         )
         return {"megabytes": _megabytes(place), **found, **facts}
 
     def _checked(self, form: Any, place: Path) -> dict[str, Any]:
         """What was measured of a form that was written."""
+        import numpy as np
+
         if self.labels:
             check_labels(place, self.labels)
         runtime = form.load(place)
-        with work(f"checking {form.name}", 0, "rows"):
-            found = self.trial.compare(form, runtime)
-            (name, target), scored = self.target, self._score(form, runtime)
-            check_score(form.name, name, scored, target, self.export.budget)
-            speed = self._alone(form, runtime, place)
-        return {**found, "score": {name: round(scored, 6)}, **speed}
+        found = self.trial.compare(form, runtime)
+        scored = self._score(form, runtime)
+        rows, unit = len(np.unique(self.validation.examples)), 1.0
+        if "mae" in self.target:
+            unit = float(self.validation.numbers("label").std()) or 1.0
+        check_score(form.name, self.measure, scored, self.target, self.export.budget, rows, unit)
+        return {**found, "score": {self.measure: round(scored[self.measure], 6)}, **self._alone(form, runtime, place)}
 
-    def _score(self, form: Any, runtime: Any) -> float:
+    def _score(self, form: Any, runtime: Any) -> Mapping[str, float]:
         if form.name == "safetensors":
-            return self.target[1]  # measured on this very folder
-        logits = scores.answers(self.task, runtime, self.validation, len(self.labels))
-        return scores.score(self.task, logits, self.validation, self.labels)[1]
+            return self.target  # measured on this very folder
+        with work(f"scoring {form.name}", len(self.validation)) as advance:
+            logits = scores.answers(self.task, runtime, self.validation, len(self.labels), advance)
+        return self.task.monitor(logits, self.validation, self.labels, self.decision)
 
     def _alone(self, form: Any, runtime: Any, place: Path) -> dict[str, Any]:
         """How fast it is in a process of its own, where it has to answer the same."""
@@ -131,14 +141,16 @@ class _Gate:
         found, speed = alone.run(form, place, batches, writes=writes, timing=self.export.timing)
         for inputs, answer in zip(batches, found, strict=True):
             difference = alone.difference(answer, alone.answer(runtime, inputs, writes))
-            if not difference <= self.export.tolerance * form.looser:
+            if not difference <= self.export.tolerance * self.trial.unit:
                 raise CheckFailed(
                     f"{form.name}: answers otherwise in a process of its own, by {difference:.2e}; the export was not kept"
                 )
         return speed
 
 
-def _gate(config: Packaging, folder: Path, predictions: Predictions, tokens: Tokens, corpus: Corpus) -> _Gate:
+def _gate(
+    config: Packaging, model: Model, folder: Path, predictions: Predictions, tokens: Tokens, corpus: Corpus
+) -> _Gate:
     import numpy as np
 
     features, labels = tokens.features("validation"), tokens.read("labels.json")
@@ -147,8 +159,9 @@ def _gate(config: Packaging, folder: Path, predictions: Predictions, tokens: Tok
         trial: Trial = _texts(config, folder, features)
     else:
         trial = _answers(config, folder, _sample(config, logits, tokens, corpus))
-    target = scores.score(config.task, logits, features, labels)
-    return _Gate(config.export, config.task, folder, trial, features, labels, target)
+    measure, decision = scores.measure(config.task, config.metric), model.read("decision.json")
+    target = config.task.monitor(logits, features, labels, decision)
+    return _Gate(config.export, config.task, folder, trial, features, labels, measure, target, decision)
 
 
 def _answers(config: Packaging, folder: Path, sample: Sample) -> Answers:

@@ -12,7 +12,11 @@ from pipeline.backends import Training
 from pipeline.stages.facts import SHOWN, CardContent, Facts
 from pipeline.stages.usage import usage_of
 
-FORMATS = {"onnx": "onnx", "savedmodel": "tensorflow", "litert": "tflite"}  # what each is called in tags
+# What each is called in tags.
+FORMATS = {
+    "onnx": "onnx", "onnx-int8": "onnx", "onnx-fp16": "onnx", "openvino": "openvino", "savedmodel": "tensorflow",
+    "litert": "tflite",
+}  # fmt: skip
 
 
 def known(content: CardContent, base: str) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def metadata(facts: Facts) -> Any:
 
     found = known(facts.config, "" if facts.scratch else facts.base_id)
     formats = [tag for name, tag in FORMATS.items() if name in facts.exports and not facts.adapter]
-    tags = [*found.pop("tags", []), *formats]
+    tags = list(dict.fromkeys([*found.pop("tags", []), *formats]))
     return ModelCardData(
         **{**_license(facts.base), **found},
         tags=tags or None,

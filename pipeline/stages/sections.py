@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pipeline.backends import Training
 from pipeline.backends.heads import HEADS
 from pipeline.backends.pytorch.network import HEADS as CLASSES
-from pipeline.formats.alone import WRITTEN
+from pipeline.formats.alone import NEW_TOKENS
 from pipeline.stages.facts import SHOWN, Facts
 from pipeline.stages.usage import ADAPTER, MODEL, network, snippet, usage_from_scratch, usage_of_adapter
 
@@ -21,7 +21,6 @@ FILES = {
     "savedmodel": "`savedmodel/`, for TensorFlow, any batch size and length",
     "litert": "`litert/model.tflite`, any batch size and length",
 }
-TIMED = ("ms for 1", "ms for 32", "rows/s")
 
 
 def lines(facts: Facts) -> Iterator[str]:
@@ -50,7 +49,8 @@ def _origin(facts: Facts) -> Iterator[str]:
 def _usage(facts: Facts) -> Iterator[str]:
     head, repo = facts.config.task.head, facts.config.repo
     if facts.scratch:
-        yield from usage_from_scratch(facts.labels, facts.cut["max_length"], head, "onnx" in facts.exports, repo)
+        form = next((name for name in ("onnx", "onnx-int8", "onnx-fp16") if name in facts.exports), "")
+        yield from usage_from_scratch(facts.labels, facts.cut["max_length"], head, form, repo)
         return
     if facts.adapter:
         origin = facts.adapter["base_model_name_or_path"], facts.adapter["revision"]
@@ -154,9 +154,10 @@ def _files(facts: Facts) -> Iterator[str]:
         return
     yield "Each form was loaded again and held against the model on validation rows: so many were compared, their logits are as"
     yield "near, and the score is that of the whole split.\n"
-    (measure,) = facts.exports["safetensors"]["score"]
-    timed = "milliseconds" in facts.exports["safetensors"]
-    names = ["form", "MB", "rows compared", "logits within", measure, *(TIMED if timed else ())]
+    first = next(iter(facts.exports.values()))
+    (measure,), timed = first["score"], first.get("milliseconds", {})
+    times = [*(f"ms for {rows}" for rows in timed), "rows/s"] if timed else []
+    names = ["form", "MB", "rows compared", "logits within", measure, *times]
     yield f"| {' | '.join(names)} |"
     yield "|---" * len(names) + "|"
     writes = HEADS[facts.config.task.head].writes
@@ -165,13 +166,12 @@ def _files(facts: Facts) -> Iterator[str]:
         cells += [f"{found['megabytes']:,}", f"{found['rows']:,}", f"{found['largest_difference']:.1e}"]
         cells += [f"{found['score'][measure]:.4f}"]
         if timed:
-            cells += [f"{found['milliseconds'][rows]:g}" for rows in ("1", "32")] + [f"{found['rows_per_second']:,.0f}"]
+            cells += [f"{value:g}" for value in found["milliseconds"].values()] + [f"{found['rows_per_second']:,.0f}"]
         yield f"| {' | '.join(cells)} |"
     yield ""
     if timed:
-        what = f"to write {WRITTEN} tokens to each" if writes else "to answer them"
-        many = facts.exports["safetensors"]["processors"]
-        yield f"Milliseconds are the median of many runs {what}, in one go, on a CPU with {many} cores.\n"
+        what = f"to write {NEW_TOKENS} tokens to each" if writes else "to answer them"
+        yield f"Milliseconds are the median of many runs {what}, in one go, on {first['processors']} CPU cores.\n"
 
 
 def _limits(facts: Facts) -> Iterator[str]:

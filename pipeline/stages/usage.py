@@ -209,21 +209,21 @@ def network(config: Mapping[str, Any]) -> str:
     }[config["model_type"]]
 
 
-def usage_from_scratch(labels: Sequence[str], max_length: int, head: str, onnx: bool, model: str = "") -> Iterator[str]:
-    """How to use such a network, if it was exported to ONNX; ``model`` is its id on the Hub, if it has one."""
+def usage_from_scratch(labels: Sequence[str], max_length: int, head: str, form: str, model: str = "") -> Iterator[str]:
+    """How to use such a network by a ``form`` of ONNX, if it has one; ``model`` is its id on the Hub, if it has one."""
     yield "## How to use\n"
     yield "transformers knows no such network, so its `pipeline` cannot load it."
-    if not onnx:
+    if not form:
         yield "For an example of its use, make it again with `onnx` among `export.formats`.\n"
         return
-    yield "`onnx/model.onnx` and `tokenizer.json` are all that it takes.\n"
+    yield f"`{form}/model.onnx` and `tokenizer.json` are all that it takes.\n"
     yield "```python\nimport onnxruntime"
     if model:
         yield "from huggingface_hub import hf_hub_download"
     yield "from tokenizers import Tokenizer\n"
     yield f"tokenizer = Tokenizer.from_file({_file('tokenizer.json', model)})"
     yield f"tokenizer.no_padding()\ntokenizer.enable_truncation({max_length})"
-    yield f"session = onnxruntime.InferenceSession({_file('onnx/model.onnx', model)})"
+    yield f"session = onnxruntime.InferenceSession({_file(f'{form}/model.onnx', model)})"
     yield 'text = tokenizer.encode("…")'
     yield 'inputs = {"input_ids": [text.ids], "attention_mask": [text.attention_mask]}'
     yield '(logits,) = session.run(["logits"], inputs)'

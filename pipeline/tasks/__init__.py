@@ -81,8 +81,14 @@ class Task(Protocol):
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         """Rows of at most ``max_length`` tokens, special tokens included, for some examples of a corpus."""
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
-        """Numbers for choosing a checkpoint; see :class:`Evidence` for the shape of ``logits``."""
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
+        """Numbers for choosing a checkpoint; see :class:`Evidence` for the shape of ``logits``.
+
+        Args:
+            decision: how answers are read; what is best for these logits, if nothing is said.
+        """
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
         """How to read answers off logits, as is best for these: thresholds, if the task has any."""

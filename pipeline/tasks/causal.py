@@ -83,7 +83,9 @@ class CausalLanguageModeling:
                 numbers.append(number)
         return Encoded(rows, np.array(numbers), {"label": labels, "prompt": prompts}, cut)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         return monitor(logits)
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:

@@ -57,7 +57,9 @@ class MultipleChoice:
         cut = len({int(numbers[row]) for row, encoding in enumerate(encodings) if encoding.overflowing})
         return Encoded(encodings, numbers, columns, cut)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         """Cross-entropy in nats and accuracy, over questions."""
         import numpy as np
 

@@ -44,8 +44,10 @@ class Classification:
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         return texts.encode(tokenizers.text, examples, ("text",), max_length)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
-        return monitor(logits, features.numbers("label"), labels, self.positive)
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
+        return monitor(logits, features.numbers("label"), labels, self.positive, decision)
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
         return decide(logits, features.numbers("label"), labels, self.positive)
@@ -74,21 +76,25 @@ class PairClassification:
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         return texts.encode(tokenizers.text, examples, ("first", "second"), max_length)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
-        return monitor(logits, features.numbers("label"), labels, self.positive)
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
+        return monitor(logits, features.numbers("label"), labels, self.positive, decision)
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
         return decide(logits, features.numbers("label"), labels, self.positive)
 
 
-def monitor(logits: np.ndarray, targets: np.ndarray, labels: list[str], positive: str = "") -> dict[str, float]:
-    """Cross-entropy in nats, accuracy, and F1: of ``positive`` with the threshold that is best for these examples, or the
-    mean of the labels that occur among targets or answers."""
+def monitor(
+    logits: np.ndarray, targets: np.ndarray, labels: list[str], positive: str = "", decision: Decision | None = None
+) -> dict[str, float]:
+    """Cross-entropy in nats, accuracy, and F1: of ``positive`` with the threshold of ``decision`` or that which is best for
+    these examples, or the mean of the labels that occur among targets or answers."""
     import numpy as np
 
     shares = probabilities(logits)
     chances = shares[np.arange(len(targets)), targets]
-    answers = _answers(shares, labels, decide(logits, targets, labels, positive))
+    answers = _answers(shares, labels, decide(logits, targets, labels, positive) if decision is None else decision)
     return {
         "loss": float(-np.log(np.maximum(chances, 1e-30)).mean()),
         "accuracy": _accuracy(answers, targets),

@@ -53,7 +53,9 @@ class MaskedLanguageModeling:
         labels = [hidden(np.array(row.ids), mask == 1, self.masked) for row, mask in zip(rows, special, strict=True)]
         return Encoded(rows, np.array([piece.text for piece in found]), {"label": labels, "special": special})
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         return monitor(logits)
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:

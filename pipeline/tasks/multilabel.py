@@ -45,7 +45,9 @@ class MultiLabel:
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         return texts.encode(tokenizers.text, examples, ("text",), max_length)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         """Binary cross-entropy in nats, a mean over examples and labels; and F1 with the thresholds that are best for
         these examples, a mean over labels and of all answers."""
         import numpy as np
@@ -54,7 +56,11 @@ class MultiLabel:
 
         targets, shares = hot(features, len(labels)), sigmoid(logits)
         right = np.where(targets, shares, 1 - shares)
-        found = multilabel.scores(shares >= multilabel.thresholds(shares, targets), targets, shares)
+        if decision is None:
+            thresholds = multilabel.thresholds(shares, targets)
+        else:
+            thresholds = np.array([decision["thresholds"][label] for label in labels])
+        found = multilabel.scores(shares >= thresholds, targets, shares)
         return {
             "loss": float(-np.log(np.maximum(right, 1e-30)).mean()),
             "f1": found["f1"],

@@ -88,7 +88,9 @@ class QuestionAnswering:
             columns["label"] = [_tokens(each, *seen[w.text]) for each, w in zip(offsets, found, strict=True)]
         return Encoded([w.encoding for w in found], np.array([w.text for w in found]), columns)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         """Cross-entropy in nats, a mean of starts and ends over windows; and over questions the share of answers whose
         characters are those of the first true one, and the mean F1 of characters."""
         import numpy as np

@@ -45,7 +45,9 @@ class Regression:
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         return texts.encode(tokenizers.text, examples, ("text",), max_length)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         return monitor(logits, features.numbers("label"))
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
@@ -75,7 +77,9 @@ class PairRegression:
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         return texts.encode(tokenizers.text, examples, ("first", "second"), max_length)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         return monitor(logits, features.numbers("label"))
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:

@@ -55,7 +55,9 @@ class RoleLabelling:
         models without token types (after Shi & Lin 2019)."""
         return tagging.encode(tokenizers.text, examples, max_length, examples["predicate"].to_pylist())
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         return tagging.monitor(logits, features, labels)
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:

@@ -55,7 +55,9 @@ class Summarization:
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         return encode(tokenizers, examples, max_length, self.prefix, self.max_target_length)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         return monitor(logits)
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
@@ -96,7 +98,9 @@ class Translation:
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         return encode(tokenizers, examples, max_length, self.prefix, self.max_target_length)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         return monitor(logits)
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:

@@ -53,7 +53,9 @@ class Tagging:
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         return encode(tokenizers.text, examples, max_length)
 
-    def monitor(self, logits: np.ndarray, features: Features, labels: list[str]) -> dict[str, float]:
+    def monitor(
+        self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
+    ) -> dict[str, float]:
         return monitor(logits, features, labels)
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.artifacts import Bundle, Card, Scores
 from pipeline.errors import UserError
 from pipeline.privacy.scan import Place, check, scan
-from pipeline.stages.publish import Publication, publish
+from pipeline.stages.publish import Publication, Publishing, publish
 from tests.stages.conftest import put, refusing
 
 EMAIL, PHONE, TOKEN = "zhang.san@example.com", "13812345678", "hf_" + "aB" * 17
@@ -146,7 +146,7 @@ def test_nothing_is_uploaded_that_was_not_looked_at(tmp_path: Path) -> None:
         "card": Card(tmp_path / "card"),
     }
     with refusing("publication: 1 place looks personal", "README.md, line 1: z…@example.com"):
-        publish(Publication("me/model"), tmp_path, **made)
+        publish(Publishing(Publication("me/model")), tmp_path, **made)
 
 
 @pytest.mark.parametrize("allow", ["me@example.com", "mail", "email:", "email:12", "phone:ABCDEF", "email:1f2e3d4"])

@@ -43,7 +43,7 @@ RESULTS: dict[str, Any] = {
     "decision.json": {},
     "scores.json": {s: {"accuracy": 0.9, "f1": 0.8, "baseline_accuracy": 0.5} for s in ("validation", "test")},
     "details.json": {s: {"intervals": {"accuracy": [0.8, 0.95]}} for s in ("validation", "test")},
-    "exports.json": {"safetensors": {"megabytes": 1, "rows": 30, "largest_difference": 1e-6}},
+    "exports.json": {"safetensors": {"megabytes": 1, "rows": 30, "largest_difference": 1e-6, "score": {"accuracy": 0.9}}},
     "adapter/adapter_config.json": {"base_model_name_or_path": "owner/base", "revision": COMMIT},
 }  # fmt: skip
 
@@ -131,7 +131,7 @@ def test_an_adapter_is_called_one(written: Written) -> None:
 
 
 def test_a_network_trained_from_scratch_has_no_base(written: Written) -> None:
-    exports = {"onnx": {"megabytes": 1, "rows": 30, "largest_difference": 1e-6}}
+    exports = {"onnx": {"megabytes": 1, "rows": 30, "largest_difference": 1e-6, "score": {"accuracy": 0.9}}}
     head, body = written(content(repo="me/model"), config={"model_type": "text-cnn", "filters": 8}, exports=exports)
     assert not {"base_model", "base_model_relation"} & head.keys()
     assert (head["library_name"], head["tags"]) == ("onnx", ["fine-tuned", "onnx"])
@@ -234,3 +234,16 @@ def test_a_recipe_in_a_file_is_named_by_it_and_its_paths_are_hidden() -> None:
     name = f"{__name__.rpartition('.')[2]}.py"
     assert command(Own("/home/somebody/words", Path("there")))[0] == (name, "words=WORDS", "place=PLACE")
     assert command(Bare(Source("my.csv"))) == ((), {})
+
+
+def test_the_table_of_exports_tells_size_score_and_speed(written: Written) -> None:
+    speed = {"milliseconds": {"1": 2.5, "32": 40.0}, "rows_per_second": 800.0, "processors": 2}
+    found = {"megabytes": 90.1, "rows": 30, "largest_difference": 1e-6, "score": {"accuracy": 0.9}, **speed}
+    small = {**found, "megabytes": 22.6, "score": {"accuracy": 0.898}}
+    head, body = written(content(), exports={"safetensors": found, "onnx": found, "onnx-int8": small})
+    assert "| form | MB | rows compared | logits within | accuracy | ms for 1 | ms for 32 | rows/s |" in body
+    assert (
+        "| `onnx-int8/model.onnx`, of 8 bits, for ONNX Runtime | 22.6 | 30 | 1.0e-06 | 0.8980 | 2.5 | 40 | 800 |"
+        in body
+    )
+    assert "on 2 CPU cores" in body and head["tags"].count("onnx") == 1
