@@ -58,8 +58,8 @@ def _number(stream: BinaryIO) -> int:
         number |= (byte[0] & 0x7F) << shift
         shift += 7
         if byte[0] < 0x80:
-            break
-    return number
+            return number
+    raise ValueError("the file ends in the middle of a number")
 
 
 def _text(content: bytes) -> str:

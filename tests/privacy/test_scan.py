@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.artifacts import Bundle, Card, Scores
 from pipeline.errors import UserError
+from pipeline.privacy import headers
 from pipeline.privacy.scan import Place, check, scan
 from pipeline.stages.publish import Publication, Publishing, publish
 from tests.stages.conftest import put, refusing
@@ -134,6 +135,15 @@ def test_no_message_holds_what_was_found(tmp_path: Path) -> None:
     message = str(caught.value)
     assert [each for each in whole if each in message] == []
     assert "13812345" not in message and "zhang" not in message and "1231002" not in message
+
+
+@pytest.mark.parametrize(
+    "content", [b"x", b"x" * 5_000, bytes(range(256)) * 20, b"\x72\xff\xff\xff\x7f" + b"\x0a\x01" * 9]
+)
+def test_a_damaged_head_says_nothing_and_takes_no_time(tmp_path: Path, content: bytes) -> None:
+    for name in ("model.onnx", "model.safetensors"):
+        (tmp_path / name).write_bytes(content)
+        assert list(headers.said(tmp_path / name)) == []
 
 
 def test_nothing_is_uploaded_that_was_not_looked_at(tmp_path: Path) -> None:
