@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "transformers")
 WARM, LEAST, MOST = 2, 5, 50  # runs: not timed; at least, at most timed
-SECONDS = 1.0  # of timing each batch size, between the two
+SECONDS = 0.5  # of timing each batch size, between the two
 NEW_TOKENS = 16  # of a text that is written to see how fast
 
 
