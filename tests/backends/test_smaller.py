@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -28,6 +25,7 @@ from pipeline.tasks import multilabel
 from pipeline.tasks.regression import PairRegression
 from pipeline.tasks.tagging import Tagging
 from tests.backends.conftest import EVERY, Made
+from tests.backends.forms import Careless, Violent
 from tests.backends.test_export import Trained, package, train
 from tests.conftest import ROOT, make_writer, read_json
 
@@ -144,16 +142,6 @@ def test_a_form_that_scores_less_than_the_budget_allows_is_refused() -> None:
         check(float("nan"), mae=1.0)
     with pytest.raises(UserError, match="budget must be at least 0"):
         Export(budget=-1)
-
-
-class Careless(Safetensors):
-    needs = ()
-
-
-class Violent(Safetensors):
-    @staticmethod
-    def load(folder: Path) -> Any:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_form_that_needs_a_framework_without_saying_so_is_refused(made: Made, trained: Trained) -> None:
