@@ -118,7 +118,8 @@ class Bundle(Artifact):
     """A model packaged for use without this project: ``model/`` (Hugging Face), a folder for each other
     format, ``adapter/`` where one was learned, and ``exports.json`` with what the checks measured."""
 
-    shown = ("model", ADAPTER, "onnx", "onnx-int8", "onnx-fp16", "openvino", "savedmodel", "litert", "exports.json")
+    forms: ClassVar[tuple[str, ...]] = ("onnx", "onnx-int8", "onnx-fp16", "openvino", "savedmodel", "litert")
+    shown = ("model", ADAPTER, *forms, "exports.json")
 
 
 class Card(Artifact):

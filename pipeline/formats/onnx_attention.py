@@ -31,18 +31,20 @@ def attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
+    position_bias: torch.Tensor | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Scaled dot-product attention (Vaswani et al. 2017), heads of shape (batch, heads, length, size)."""
     import torch
 
-    if groups := query.shape[1] // key.shape[1] - 1:  # grouped queries share keys and values (Ainslie et al. 2023)
-        key, value = (shared.repeat_interleave(groups + 1, dim=1) for shared in (key, value))
+    from pipeline.backends.pytorch.attention import a_head_each, summed
+
+    key, value = a_head_each(query, key, value)
     batch, heads, length, size = query.shape
     flat = [tensor.transpose(1, 2).flatten(2) for tensor in (query, key, value)]
     found: torch.Tensor = torch.onnx.ops.symbolic(
         f"com.microsoft::{OPERATOR}",
-        (*flat, None, None, attention_mask),
+        (*flat, None, None, summed(position_bias, attention_mask)),
         {"num_heads": heads, "scale": size**-0.5 if scaling is None else scaling},
         dtype=query.dtype, shape=(batch, length, heads * size), version=1,
     )  # fmt: skip

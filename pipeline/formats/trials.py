@@ -113,9 +113,8 @@ class Texts:
         import numpy as np
 
         read = [self.rows[place % len(self.rows)][0] for place in range(TIMED)]
-        if (
-            self.reference.start is None
-        ):  # what is written comes behind, and the model may have no more places than rows have
+        if self.reference.start is None:
+            # What is written comes behind, and the model may have no more places than rows have.
             room = max(len(before) + len(behind) for before, behind in self.rows) - NEW_TOKENS
             read = [tokens[-max(1, room) :] for tokens in read]
         middle = int(np.argsort([len(tokens) for tokens in read])[len(read) // 2])

@@ -118,7 +118,7 @@ def _files(to: Publication, bundle: Bundle, scores: Scores, card: Card) -> dict[
         files = {name: file for name, file in files.items() if not name.endswith((".safetensors", ".index.json"))}
         files |= _below(bundle.path / ADAPTER)
     else:
-        for form in (name for name in Bundle.shown if name not in ("model", ADAPTER)):
+        for form in Bundle.forms:
             found = _below(bundle.path / form)
             files |= {f"{form}/{name}": file for name, file in found.items() if file.name not in BESIDE}
     if to.predictions:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LIMITLESS = int(1e30)  # the model_max_length of a tokenizer that knows no limit
-TRAINED_HERE = (
-    "decision.json"  # beside such a model, whose tokenizer knows where its training cut texts, not what it can take
-)
+# Beside a model that was trained here, whose tokenizer knows where that training cut texts, not what the model can take.
+TRAINED_HERE = "decision.json"
 OF_TARGET = ("label", "answered")  # columns that rows without a target have not
 BATCH = 2_000  # texts encoded at once
 LEAST_OF_PAIR = 8  # tokens for two texts, below which there is nothing to compare

@@ -10,12 +10,13 @@ from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any
 
+from pipeline.artifacts import Bundle
 from pipeline.patience import LONG, patiently
 
 BLOCK = 1 << 20
 # Names that an upload gives: of what an earlier one left under them, files that this one lacks belong to another model.
 OURS = re.compile(
-    r"(onnx|onnx-int8|onnx-fp16|openvino|savedmodel|litert|target|predictions)/.*|(model|adapter_model)[\w.-]*\.safetensors(\.index\.json)?"
+    rf"({'|'.join(Bundle.forms)}|target|predictions)/.*|(model|adapter_model)[\w.-]*\.safetensors(\.index\.json)?"
     r"|(adapter_config|decision|generation_config|vocab|special_tokens_map|added_tokens)\.json|vocab\.txt|merges\.txt"
     r"|tokenizer\.model|chat_template\.jinja"
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,7 +19,7 @@ from pipeline.backends import predicted
 from pipeline.errors import CheckFailed, TooInexact, UserError
 from pipeline.formats import Export, alone, onnx_smaller, scores
 from pipeline.formats.checks import check_score
-from pipeline.formats.onnx import Session
+from pipeline.formats.onnx import Onnx, Session
 from pipeline.formats.onnx_text import OnnxText
 from pipeline.formats.safetensors import Safetensors
 from pipeline.formats.safetensors_text import SafetensorsText
@@ -253,3 +255,39 @@ def test_what_was_measured_is_plain_json(made: Made, trained: Trained, tmp_path:
     package(made, trained, tmp_path / "bundle", Export(timing=False))
     report = read_json(tmp_path / "bundle" / "exports.json")
     assert report["safetensors"]["score"] == report["onnx"]["score"]
+
+
+CLASSIFIERS: dict[str, dict[str, Any]] = {
+    "t5": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2, "decoder_start_token_id": 0},
+    "llama": {"num_key_value_heads": 1},
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2},
+    "albert": {"embedding_size": 16},
+    "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p"]},
+}
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_attention_as_one_operator_answers_as_that_of_the_network(kind: str, tmp_path: Path) -> None:
+    import torch
+    import transformers
+
+    sizes = CLASSIFIERS[kind] if kind in ("t5", "gpt2") else {**SIZES, **CLASSIFIERS[kind]}
+    config = transformers.AutoConfig.for_model(kind, vocab_size=100, pad_token_id=0, eos_token_id=1, **sizes)
+    torch.manual_seed(0)
+    network = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+    with torch.no_grad():
+        for tensor in network.parameters():
+            if tensor.ndim > 1:
+                tensor.normal_(0, 0.3)
+    network.save_pretrained(tmp_path / "model")
+    ids = np.random.default_rng(0).integers(5, 99, (2, 7))
+    ids[:, -1] = 1  # T5 answers at the end of a text
+    inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    sample: Any = SimpleNamespace(inputs=lambda count: inputs)
+    Onnx.write(tmp_path / "model", tmp_path / "onnx", sample, fused=True)
+    with torch.inference_mode():
+        wanted = network(**{name: torch.from_numpy(values) for name, values in inputs.items()}).logits.numpy()
+    assert np.abs(Session(tmp_path / "onnx").run(inputs) - wanted).max() < 1e-4
+    operators = {node.op_type for node in onnx.load(tmp_path / "onnx" / "model.onnx").graph.node}
+    assert ("MultiHeadAttention" in operators) == (kind != "deberta-v2")  # which has an attention of its own

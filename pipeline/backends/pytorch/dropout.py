@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.backends.pytorch.attention import a_head_each, summed
+
 if TYPE_CHECKING:
     import torch
 
@@ -78,13 +80,11 @@ def attention(
     """Scaled dot-product attention (Vaswani et al. 2017), heads of shape (batch, heads, length, size)."""
     import torch
 
-    if groups := query.shape[1] // key.shape[1] - 1:  # grouped queries share keys and values (Ainslie et al. 2023)
-        key, value = (shared.repeat_interleave(groups + 1, dim=1) for shared in (key, value))
+    key, value = a_head_each(query, key, value)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scores = torch.matmul(query * scale, key.transpose(2, 3))
-    for added in (position_bias, attention_mask):
-        if added is not None:
-            scores = scores + added
+    if (added := summed(position_bias, attention_mask)) is not None:
+        scores = scores + added
     shares = torch.nn.functional.softmax(scores, dim=-1).to(query.dtype)
     shares = drop(shares, dropout)
     return torch.matmul(shares, value).transpose(1, 2).contiguous(), shares
