@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pipeline import processors
 from pipeline.errors import CheckFailed
 from pipeline.features import Inputs
 
@@ -118,7 +119,7 @@ def _speed(seconds: dict[int, float]) -> dict[str, Any]:
     return {
         "milliseconds": {str(size): float(f"{1000 * value:.3g}") for size, value in seconds.items()},
         "rows_per_second": float(f"{rows / seconds[rows]:.3g}"),
-        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processors": processors.available(),
     }
 
 

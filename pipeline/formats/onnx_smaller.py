@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError
 from pipeline.features import Inputs
+from pipeline.formats import onnx_ranges
 from pipeline.formats.onnx import quiet
+from pipeline.formats.onnx_ranges import activations
 from pipeline.formats.onnx_text import SETTINGS
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def quantize(
     rows: Sequence[Inputs] | None = None,
 ) -> list[str]:
     """Weights of 8 bits, a scale each channel (Wu et al. 2020); activations of 8 bits, in a range that each batch sets
-    anew, or with ``rows`` in the one that these cover.  The names of the nodes that stay in float.
+    anew, or in the one that ``rows`` cover.  The names of the nodes that stay in float.
 
     Args:
         careful: the share of the nodes that stay so, of those that suffer the most.
@@ -54,22 +56,10 @@ def quantize(
         leave = found[: max(1, round(careful * len(found)))]
         # A Gemm becomes a MatMul of this name before anything is left out.
         options["nodes_to_exclude"] = [f"{name}{end}" for name in leave for end in ("", "_MatMul")]
-        if rows is None:
-            quantization.quantize_dynamic(ready, target, **options)
-        else:
-            kind = quantization.QuantType.QUInt8
-            quantization.quantize_static(ready, target, _Calibration(rows), activation_type=kind, **options)
+        quantization.quantize_dynamic(ready, target, **options)
+        if rows:
+            onnx_ranges.fix(target, ready, rows)
     return leave
-
-
-class _Calibration:
-    """Rows as ONNX Runtime's calibration asks for them."""
-
-    def __init__(self, rows: Sequence[Inputs]) -> None:
-        self._rows = iter(rows)
-
-    def get_next(self) -> Inputs | None:
-        return next(self._rows, None)
 
 
 def halve(source: Path, target: Path) -> None:
@@ -106,7 +96,8 @@ def fragile(file: Path, inputs: Inputs | None = None) -> list[str]:
     graph = onnx.load(file).graph
     weights = {each.name: each for each in graph.initializer}
     nodes = [node for node in graph.node if node.op_type in OPERATORS and _weight(node) in weights]
-    given = _activations(file, {node.input[0] for node in nodes if node.op_type in PRODUCTS}, inputs)
+    places = {node.input[0] for node in nodes if node.op_type in PRODUCTS}
+    given = next(activations(file, places, [inputs])) if inputs else {}
     lost = {}
     for node in nodes:
         weight = onnx.numpy_helper.to_array(weights[_weight(node)])
@@ -120,22 +111,6 @@ def fragile(file: Path, inputs: Inputs | None = None) -> list[str]:
 
 def _weight(node: Any) -> str:
     return str(node.input[0 if node.op_type == "Gather" else 1])
-
-
-def _activations(file: Path, names: set[str], inputs: Inputs | None) -> Mapping[str, np.ndarray]:
-    """What stands at some places of a graph."""
-    import onnx
-    import onnxruntime
-
-    if inputs is None:
-        return {}
-    model = onnx.load(file)
-    known = {each.name for each in [*model.graph.output, *model.graph.input]}
-    for name in sorted(names - known):
-        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    asked = sorted(names & {each.name for each in session.get_outputs()})
-    return dict(zip(asked, session.run(asked, inputs), strict=True))
 
 
 def _loss(given: np.ndarray | None, weight: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,9 +18,10 @@ from pipeline import formats
 from pipeline.artifacts import Model
 from pipeline.backends import predicted
 from pipeline.errors import CheckFailed, TooInexact, UserError
-from pipeline.formats import Export, alone, onnx_smaller, scores
-from pipeline.formats.checks import check_score
-from pipeline.formats.onnx import Onnx, Session
+from pipeline.formats import Export, alone, onnx_ranges, onnx_smaller, scores
+from pipeline.formats import onnx as formats_onnx
+from pipeline.formats.checks import Sample, check_score
+from pipeline.formats.onnx import Onnx, Session, session
 from pipeline.formats.onnx_text import OnnxText
 from pipeline.formats.safetensors import Safetensors
 from pipeline.formats.safetensors_text import SafetensorsText
@@ -114,9 +116,69 @@ def test_static_quantization_knows_the_range_of_activations_beforehand(
 ) -> None:
     settings = Export(formats=("safetensors", "onnx-int8"), quantization="static", budget=7, timing=False)
     bundle = package(made, trained, tmp_path / "bundle", settings)
-    operators = {node.op_type for node in onnx.load(bundle.path / "onnx-int8" / "model.onnx").graph.node}
-    assert "DequantizeLinear" in operators and "DynamicQuantizeLinear" not in operators
+    operators = Counter(node.op_type for node in onnx.load(bundle.path / "onnx-int8" / "model.onnx").graph.node)
+    assert operators["MatMulIntegerToFloat"] == 14  # 2 layers of 6 products, the pooler and the classifier
+    assert operators["QuantizeLinear"] == 10  # what three products of attention share is rounded once
+    assert not {"DynamicQuantizeLinear", "MatMulInteger", "MatMul"} & set(operators)
     assert bundle.read("exports.json")["onnx-int8"]["quantization"] == "static"
+
+
+def test_static_quantization_answers_a_row_the_same_whatever_stands_beside_it(
+    made: Made, loud: Trained, tmp_path: Path
+) -> None:
+    features = made.tokens.features("test")
+    inputs = features.inputs(np.arange(8))
+    apart = {}
+    for kind in ("static", "dynamic"):
+        settings = Export(formats=("safetensors", "onnx-int8"), quantization=kind, budget=100, timing=False)
+        session = Session(package(made, loud, tmp_path / kind, settings).path / "onnx-int8")
+        alone = [session.run({name: values[row : row + 1] for name, values in inputs.items()}) for row in range(8)]
+        apart[kind] = np.abs(np.concatenate(alone) - session.run(inputs)).max()
+    assert apart["static"] < 1e-5 < apart["dynamic"]
+
+
+def test_a_range_covers_what_calibration_rows_hold_and_nothing_else(
+    made: Made, trained: Trained, tmp_path: Path
+) -> None:
+    file = tmp_path / "float" / "model.onnx"
+    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
+    Onnx.write(trained.model.path, file.parent, sample)
+    rows = [made.tokens.features("train").inputs(np.arange(start, start + 4)) for start in (0, 4)]
+    onnx_smaller.quantize(file, tmp_path / "int8.onnx", rows=rows)
+    graph = onnx.load(tmp_path / "int8.onnx").graph
+    known = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    rounding = [node for node in graph.node if node.op_type == "QuantizeLinear"]
+    held = list(onnx_ranges.activations(file, {node.input[0] for node in rounding}, rows))
+    assert len(held) == 2 and all(held)
+    for node in rounding:
+        place, scale, zero = node.input
+        if place not in held[0]:
+            continue
+        values = np.concatenate([each[place].ravel() for each in held])
+        step, least = known[scale], -known[scale] * known[zero]
+        assert least <= min(values.min(), 0) + step and least + 255 * step >= values.max() - step
+        assert 255 * step == pytest.approx(max(values.max(), 0) - min(values.min(), 0), rel=1e-5)
+
+
+def test_parts_that_are_answered_side_by_side_come_back_in_order(
+    made: Made, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "onnx"
+    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
+    Onnx.write(trained.model.path, place, sample)
+    features = made.tokens.features("train")
+    inputs = features.inputs(np.arange(80))
+    whole = session(place / "model.onnx").run(["logits"], inputs)[0]
+    assert inputs["input_ids"].size > 2 * formats_onnx.PART
+    assert np.abs(Session(place).run(inputs) - whole).max() < 1e-5
+    monkeypatch.setattr(formats_onnx, "PART", 1)  # a part a row
+    assert np.abs(Session(place).run(inputs) - whole).max() < 1e-5
+    assert np.ptp(whole, axis=0).min() > 1e-2
+    empty = {name: values[:0] for name, values in inputs.items()}
+    assert Session(place).run(empty).shape == (0, 2)
+    monkeypatch.setattr(formats_onnx, "LARGE", 0)
+    large = Session(place)
+    assert np.array_equal(large.run(inputs), whole) and "_single" not in vars(large)
 
 
 def test_every_form_is_timed_in_one_run(made: Made, trained: Trained, tmp_path: Path) -> None:
