@@ -68,13 +68,13 @@ class Sample:
         return self.features.inputs(np.resize(self.rows, count))
 
     def calibration(self) -> list[Inputs] | None:
-        """Batches of some rows that were trained on, if there are any."""
+        """Some rows that were trained on, each by itself, for padding is nothing to be covered; if there are any."""
         import numpy as np
 
         if self.learned is None:
             return None
         rows = np.unique(np.linspace(0, len(self.learned) - 1, CALIBRATED).astype(int))
-        return [self.learned.inputs(batch) for batch in np.array_split(rows, max(1, len(rows) // 8))]
+        return [self.learned.inputs([row]) for row in rows]
 
     def ids(self) -> list[list[int]]:
         """Token ids of the rows."""

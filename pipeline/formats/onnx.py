@@ -84,23 +84,26 @@ class Session:
     operators of a part stays in the cache of its processor, and none waits for another before all is done."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "model.onnx"
-        self._shared = session(self._file)  # all processors work on each operator
+        self._folder, self._known = folder, _facts(folder)
+        self._shared = session(folder / "model.onnx")  # all processors work on each operator
 
     def run(self, inputs: Inputs) -> np.ndarray:
         """Logits (float32)."""
         import numpy as np
 
-        rows, length = inputs["input_ids"].shape
-        size = max(1, PART // max(1, length))
-        if rows <= size or self._file.stat().st_size > LARGE:
+        (rows, length), workers = inputs["input_ids"].shape, processors.available()
+        size = max(1, min(PART // max(1, length), -(-rows // workers)))
+        if rows <= size or rows < workers or self._single is None:
             return _logits(self._shared, inputs)
         parts = [{name: values[i : i + size] for name, values in inputs.items()} for i in range(0, rows, size)]
         return np.concatenate(list(self._workers.map(partial(_logits, self._single), parts)))
 
     @cached_property
-    def _single(self) -> onnxruntime.InferenceSession:
-        return session(self._file, threads=1)
+    def _single(self) -> onnxruntime.InferenceSession | None:
+        """The same graph for one processor; not of one that is large, nor of another that lies there by now."""
+        if sum(size for size, *_ in self._known) > LARGE or _facts(self._folder) != self._known:
+            return None
+        return session(self._folder / "model.onnx", threads=1)
 
     @cached_property
     def _workers(self) -> ThreadPoolExecutor:
@@ -111,7 +114,7 @@ def session(file: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     """A graph, ready to run on the CPU.
 
     Args:
-        threads: that work on an operator at once; 0: as many as there are processors.
+        threads: that work on an operator at once; 0: as many as ONNX Runtime finds cores.
     """
     import onnxruntime
 
@@ -122,6 +125,12 @@ def session(file: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(
         str(file), options, providers=["CPUExecutionProvider"], disabled_optimizers=slow
     )
+
+
+def _facts(folder: Path) -> list[tuple[int, ...]]:
+    """Size of each file of a graph, and what tells it from others of its name."""
+    found = [file.stat() for file in sorted(folder.glob("model.onnx*"))]  # weights of more than 2 GB are beside it
+    return [(each.st_size, each.st_ino, each.st_mtime_ns) for each in found]
 
 
 def _logits(graph: onnxruntime.InferenceSession, inputs: Inputs) -> np.ndarray:

@@ -57,6 +57,8 @@ def activations(file: Path, names: set[str], batches: Iterable[Inputs]) -> Itera
 def _ranges(file: Path, names: set[str], rows: Iterable[Inputs]) -> dict[str, tuple[float, float]]:
     """From the least to the most that stands at each place; 0 is always in between, for it has to be exact."""
     found = dict.fromkeys(sorted(names), (0.0, 0.0))
+    if not names:  # all products stay in float
+        return found
     for values in activations(file, names, rows):
         for name, (least, most) in found.items():
             found[name] = min(least, float(values[name].min())), max(most, float(values[name].max()))
@@ -97,10 +99,11 @@ def _join_products(graph: Any) -> None:
         (cast,) = users[product.output[0]]
         (scaled,) = users[cast.output[0]]
         scales = makers[next(name for name in scaled.input if name != cast.output[0])]
-        (last, *more), bias = users.get(scaled.output[0], [scaled]), ""
-        if last.op_type == "Add" and not more:
-            bias = next((name for name in last.input if len(constants.get(name, [])) == 1), "")
-        end = last if bias else scaled
+        last, bias = users.get(scaled.output[0], []), ""  # the graph's own output has no user
+        if len(last) == 1 and last[0].op_type == "Add":
+            width = constants[product.input[1]][-1:]
+            bias = next((name for name in last[0].input if constants.get(name) == width), "")
+        end = last[0] if bias else scaled
         values, weight, zero, weight_zero = product.input
         inputs = [values, weight, *scales.input, zero, weight_zero, bias]
         joined[end.output[0]] = helper.make_node(PRODUCT, inputs, [end.output[0]], name=product.name, domain=DOMAIN)

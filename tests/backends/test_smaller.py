@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ import onnx
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pipeline import formats
+from pipeline import formats, processors
 from pipeline.artifacts import Model
 from pipeline.backends import predicted
 from pipeline.errors import CheckFailed, TooInexact, UserError
@@ -30,6 +31,8 @@ from pipeline.tasks.regression import PairRegression
 from pipeline.tasks.tagging import Tagging
 from tests.backends.conftest import EVERY, Made
 from tests.backends.forms import Careless, Violent
+from tests.backends.test_classical import scratch
+from tests.backends.test_classical import trained as pytorch_trained
 from tests.backends.test_export import Trained, package, train
 from tests.conftest import ROOT, make_writer, read_json
 
@@ -41,6 +44,15 @@ BASES = {"seq2seq": "t5", "causal": "llama", "text": "gpt2"}
 def kinds(file: Path) -> set[int]:
     """Of what types the weights of a graph are."""
     return {each.data_type for each in onnx.load(file).graph.initializer if np.prod(each.dims) > 100}
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in BASES])
+def test_static_ranges_suit_every_head(name: str, ready: Callable[..., Made], tmp_path: Path) -> None:
+    made = ready(name)
+    settings = Export(formats=("safetensors", "onnx-int8"), quantization="static", budget=100, timing=False)
+    report = package(made, train(made, tmp_path), tmp_path / "bundle", settings).read("exports.json")["onnx-int8"]
+    assert report["quantization"] == "static"
+    assert report["largest_difference"] < 0.2
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -152,8 +164,6 @@ def test_a_range_covers_what_calibration_rows_hold_and_nothing_else(
     assert len(held) == 2 and all(held)
     for node in rounding:
         place, scale, zero = node.input
-        if place not in held[0]:
-            continue
         values = np.concatenate([each[place].ravel() for each in held])
         step, least = known[scale], -known[scale] * known[zero]
         assert least <= min(values.min(), 0) + step and least + 255 * step >= values.max() - step
@@ -170,15 +180,73 @@ def test_parts_that_are_answered_side_by_side_come_back_in_order(
     inputs = features.inputs(np.arange(80))
     whole = session(place / "model.onnx").run(["logits"], inputs)[0]
     assert inputs["input_ids"].size > 2 * formats_onnx.PART
-    assert np.abs(Session(place).run(inputs) - whole).max() < 1e-5
+    monkeypatch.setattr(processors, "available", lambda: 3)
+    parts = Session(place)
+    assert np.abs(parts.run(inputs) - whole).max() < 1e-5
+    assert vars(parts)["_single"] is not None
     monkeypatch.setattr(formats_onnx, "PART", 1)  # a part a row
     assert np.abs(Session(place).run(inputs) - whole).max() < 1e-5
     assert np.ptp(whole, axis=0).min() > 1e-2
-    empty = {name: values[:0] for name, values in inputs.items()}
-    assert Session(place).run(empty).shape == (0, 2)
+    few = Session(place)
+    for count in (0, 1, 2):  # all processors answer fewer rows than there are of them
+        assert few.run({name: values[:count] for name, values in inputs.items()}).shape == (count, 2)
+    assert "_single" not in vars(few)
     monkeypatch.setattr(formats_onnx, "LARGE", 0)
     large = Session(place)
-    assert np.array_equal(large.run(inputs), whole) and "_single" not in vars(large)
+    assert np.array_equal(large.run(inputs), whole) and large._single is None
+
+
+def test_a_model_that_was_exchanged_after_it_was_loaded_answers_as_it_was(
+    made: Made, trained: Trained, tmp_path: Path
+) -> None:
+    other = tmp_path / "other-model"
+    shutil.copytree(trained.model.path, other, copy_function=shutil.copyfile)
+    tensors = load_file(other / "model.safetensors")
+    save_file(
+        {**tensors, "classifier.bias": tensors["classifier.bias"] + 1}, other / "model.safetensors", {"format": "pt"}
+    )
+    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
+    for name, model in {"one": trained.model.path, "other": other}.items():
+        Onnx.write(model, tmp_path / name, sample)
+    inputs = made.tokens.features("train").inputs(np.arange(80))
+    first, second = Session(tmp_path / "one"), Session(tmp_path / "one")
+    wanted = first.run(inputs)
+    (tmp_path / "other" / "model.onnx").replace(tmp_path / "one" / "model.onnx")
+    assert np.abs(second.run(inputs) - wanted).max() < 1e-5
+    assert np.abs(Session(tmp_path / "one").run(inputs) - wanted).max() > 0.5
+    third = Session(tmp_path / "one")
+    shutil.rmtree(tmp_path / "one")
+    assert third.run(inputs).shape == wanted.shape
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "lstm"])
+@pytest.mark.parametrize("careful", [0.0, 0.5])
+def test_networks_from_before_transformers_have_static_ranges_too(
+    made: Made, kind: str, careful: float, tmp_path: Path
+) -> None:
+    ready = scratch(kind, made, tmp_path)
+    file = tmp_path / "float" / "model.onnx"
+    sample = Sample(ready.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
+    Onnx.write(pytorch_trained("pytorch", ready, tmp_path / "model", epochs=1).path, file.parent, sample)
+    rows = [ready.tokens.features("train").inputs([row]) for row in range(32)]
+    (tmp_path / "int8").mkdir()
+    small = tmp_path / "int8" / "model.onnx"
+    left = onnx_smaller.quantize(file, small, careful=careful, tried=sample.inputs(8), rows=rows)
+    assert bool(left) == bool(careful)
+    assert "DynamicQuantizeLinear" not in {node.op_type for node in onnx.load(small).graph.node}
+    assert np.abs(Session(small.parent).run(rows[0]) - Session(file.parent).run(rows[0])).max() < 0.05
+
+
+def test_a_graph_all_of_whose_products_stay_in_float_needs_no_ranges(
+    made: Made, trained: Trained, tmp_path: Path
+) -> None:
+    file = tmp_path / "float" / "model.onnx"
+    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
+    Onnx.write(trained.model.path, file.parent, sample)
+    rows = [made.tokens.features("train").inputs([0])]
+    onnx_smaller.quantize(file, tmp_path / "int8.onnx", careful=1.0, tried=sample.inputs(8), rows=rows)
+    operators = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
+    assert "MatMul" in operators and not {"QuantizeLinear", "MatMulIntegerToFloat"} & operators
 
 
 def test_every_form_is_timed_in_one_run(made: Made, trained: Trained, tmp_path: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from tests.conftest import Cli, quick, surroundings, write_csv
+from tests.conftest import Cli, quick, review_rows, surroundings, write_csv
 from tests.hub import cards
 from tests.hub.conftest import TOKEN
 from tests.hub.server import Hub
@@ -50,7 +53,7 @@ def examples(hub: Hub) -> tuple[dict[str, object], list[str]]:
 def executed(hub: Hub, script: str, tmp_path: Path) -> str:
     """What the Python of the card prints on another machine, with nothing of ours but the Hub."""
     place = tmp_path / "elsewhere"
-    place.mkdir()
+    place.mkdir(parents=True)
     environment = surroundings(place, **hub.environment(place / "hf"), HF_TOKEN=TOKEN)
     del environment["PIPELINE_HOME"]
     done = subprocess.run(
@@ -155,6 +158,49 @@ def test_the_card_of_a_network_trained_from_scratch_runs_its_graph_from_the_hub(
     online("run", "sentiment", *settings)
     _, (script,) = examples(hub)
     assert executed(hub, script, tmp_path).strip() in ("negative", "positive")
+
+
+PULLED = f"""
+import json
+import numpy as np
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+inputs = dict(AutoTokenizer.from_pretrained("me/model")({[text for text, _ in review_rows(8)]}, padding=True, return_tensors="np"))
+"""
+
+WITH_TRANSFORMERS = f"""{PULLED}
+import torch
+model = AutoModelForSequenceClassification.from_pretrained("me/model")
+with torch.inference_mode():
+    print(json.dumps(model(**{{name: torch.from_numpy(values) for name, values in inputs.items()}}).logits.tolist()))
+"""
+
+# KerasHub reads what lies below the classifier, and computes GELU by tanh whatever config.json says.
+WITH_KERAS_HUB = f"""{PULLED}
+import keras, keras_hub
+from huggingface_hub import hf_hub_download
+from safetensors.numpy import load_file
+model = keras_hub.models.BertTextClassifier.from_preset("hf://me/model", num_classes=2, preprocessor=None)
+for layer in model.backbone.transformer_layers:
+    layer._feedforward_intermediate_dense.activation = lambda values: keras.ops.gelu(values, approximate=False)
+weights = load_file(hf_hub_download("me/model", "model.safetensors"))
+model.output_dense.set_weights([weights["classifier.weight"].T, weights["classifier.bias"]])
+types = inputs.get("token_type_ids", np.zeros_like(inputs["input_ids"]))
+given = {{"token_ids": inputs["input_ids"], "segment_ids": types, "padding_mask": inputs["attention_mask"]}}
+print(json.dumps(model.predict(given, verbose=0).tolist()))
+"""
+
+
+@pytest.mark.skipif(find_spec("keras_hub") is None, reason="TensorFlow is not installed")
+def test_a_model_that_tensorflow_trained_comes_back_through_transformers_and_through_keras_hub(
+    online: Online, hub: Hub, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    settings = quick(reviews, tiny_model, "publication.repo=me/model", "backend=tensorflow", "training.epochs=8")
+    online("run", "sentiment", *settings, "export.formats=safetensors")
+    ours = json.loads(executed(hub, WITH_TRANSFORMERS, tmp_path / "transformers").splitlines()[-1])
+    theirs = json.loads(executed(hub, WITH_KERAS_HUB, tmp_path / "keras").splitlines()[-1])
+    assert np.abs(np.subtract(ours, theirs)).max() < 1e-5
+    assert np.ptp(ours, axis=0).min() > 0.1
 
 
 def test_a_license_that_the_hub_does_not_know_is_refused_before_a_training(
