@@ -147,10 +147,11 @@ def _replace(config: Any, changes: Tree, path: str, problems: list[str]) -> Any:
     try:
         return dataclasses.replace(config, **new) if new else config
     except ValueError as problem:
-        given = ", ".join(f"{path}.{name}={written(value)}".lstrip(".") for name, value in new.items())
-        problems.append(
-            f"{given}: {problem}" if all(not dataclasses.is_dataclass(v) for v in new.values()) else str(problem)
-        )
+        values = {name: written(value) for name, value in new.items() if not dataclasses.is_dataclass(value)}
+        given, told = ", ".join(f"{path}.{name}={value}".lstrip(".") for name, value in values.items()), str(problem)
+        for name, value in values.items():
+            told = told.removeprefix(f"{name}={value}: ")  # it is said with its whole path
+        problems.append(f"{given}: {told}" if len(values) == len(new) else str(problem))
         return config
 
 

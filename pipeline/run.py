@@ -46,17 +46,21 @@ class Status:
 
 
 class Last:
-    """The results of the last run of a recipe: what a miss is compared with."""
+    """What a miss is compared with: the results of the last run of a recipe."""
 
-    def __init__(self, store: Store, keys: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, keys: Mapping[str, str] | None) -> None:
         self._store = store
         self._keys = keys  # step name to key
         self._begun = time.time()
 
     def of(self, step: Step) -> Record | None:
-        """The step's last result; failing that, the newest of its stage, but for those of this very run."""
-        stage = step.stage.__qualname__
-        known = self._store.record(stage, self._keys[step.name]) if step.name in self._keys else None
+        """The step's last result, if the recipe ever made one; where that is gone, or no recipe is known, the newest of
+        its stage, but for those of this very run."""
+        stage, known = step.stage.__qualname__, None
+        if self._keys is not None:
+            if step.name not in self._keys:
+                return None
+            known = self._store.record(stage, self._keys[step.name])
         return known or self._store.latest(stage, before=self._begun)
 
 
@@ -72,11 +76,11 @@ def run(
     """Make ``target`` and all it needs, taking from ``store`` what is there; each step as it is done.
 
     Args:
-        last: keys by step name of the run to compare with when saying why.
+        last: keys by step name of the run to compare with when saying why; without any, it is the newest results.
         force: names of steps to make again even if their results are there.
         verify: look at every byte of what is found.
     """
-    before = Last(store, last or {})
+    before = Last(store, last)
     done: dict[str, Outcome] = {}
     # Stated before anything is made: the code in memory is that of now, whatever is edited while a long step runs,
     # and what cannot be fingerprinted is refused before it costs time.

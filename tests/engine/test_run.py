@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from typing import Any
 
 import pytest
@@ -53,6 +54,13 @@ def test_a_reason_compares_with_the_last_run_not_with_the_newest_result(made: Re
     made.run("writing.text=b")
     made.run()
     assert made.planned("writing.text=c")["write"] == "to be made: text: a → c"
+
+
+def test_what_another_recipe_made_is_nothing_to_compare_with(made: Recipe) -> None:
+    other = Recipe(made.file.with_name("other.py"), made.home, made.cli)
+    shutil.copyfile(made.file, other.file)
+    assert other.planned("writing.text=c")["write"] == "to be made: new"
+    assert other.planned()["write"].endswith("found")
 
 
 def test_a_deleted_result_is_no_longer_there(made: Recipe) -> None:
