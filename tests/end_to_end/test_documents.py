@@ -51,6 +51,19 @@ def test_the_python_of_the_page_on_backends_runs(
     assert "probabilities" in found.stdout and "label" in found.stdout
 
 
+@pytest.mark.slow
+def test_the_python_that_answers_with_8_bits_runs(cli: Cli, home: Path, reviews: Path, tiny_model: Path) -> None:
+    settings = quick(reviews, tiny_model, "export.formats=safetensors,onnx-int8", "export.budget=10")
+    assert cli("run", "sentiment", *settings).returncode == 0
+    (script,) = [block for block in blocks("docs/exports.md", "python") if "ThreadPoolExecutor" in block]
+    found = subprocess.run(
+        [sys.executable, "-c", f"{script}\nprint(len(answers), answers[0].shape)"],
+        cwd=home, env=surroundings(home), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[-1] == "13 (16, 2)"
+
+
 def test_the_table_of_backends_is_that_of_the_code() -> None:
     made = subprocess.run(
         [sys.executable, "-m", "pipeline.backends"], cwd=ROOT, capture_output=True, text=True, check=True
