@@ -102,6 +102,35 @@ def test_grouped_queries_attend_as_transformers_has_them() -> None:
 
 
 @pytest.mark.slow
+def test_attention_over_many_tokens_is_computed_in_parts_that_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from pipeline.backends.pytorch import dropout
+
+    torch.manual_seed(0)
+    given = [torch.randn(5, 4, 6, 8) for _ in range(3)]
+    hidden = torch.zeros(5, 1, 6, 6)
+    hidden[1:, ..., 4:] = torch.finfo(torch.float32).min
+    places = torch.randn(1, 4, 6, 6)
+
+    def attended(most: int) -> list[torch.Tensor]:
+        monkeypatch.setattr(dropout, "MOST", most)
+        asked = [tensor.clone().requires_grad_() for tensor in given]
+        torch.manual_seed(1)
+        answers = [
+            dropout.attention(None, *asked, mask, dropout=0.25, position_bias=bias)[0]
+            for mask, bias in [(hidden, None), (None, places), (hidden, places), (None, None)]
+        ]
+        sum((answer**2).sum() for answer in answers).backward()
+        return [*answers, *(tensor.grad for tensor in asked)]
+
+    whole = attended(10**9)
+    for most in (1, 300, 720):  # a row, two, and all of them
+        for ours, theirs in zip(attended(most), whole, strict=True):
+            assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.slow
 def test_dropout_by_bytes_drops_as_much_as_it_should_and_keeps_the_mean() -> None:
     import torch
 
