@@ -32,7 +32,7 @@ class Export:
     budget: float = 0.5
     """points of the first validation score that is better if higher, from 100, that a form may lose"""
     quantization: Literal["dynamic", "static"] = "dynamic"
-    """of onnx-int8, the range of activations: dynamic: that of each batch; static: that of some training rows"""
+    """of onnx-int8, the range of activations: dynamic: that of what is answered at once; static: that of some training rows"""
     timing: bool = True
     """measure how fast each form answers"""
 

@@ -46,6 +46,13 @@ def kinds(file: Path) -> set[int]:
     return {each.data_type for each in onnx.load(file).graph.initializer if np.prod(each.dims) > 100}
 
 
+def in_float(model: Model, place: Path, made: Made) -> Sample:
+    """Write a graph of the standard's operators to ``place``; the rows that it was tried with."""
+    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
+    Onnx.write(model.path, place, sample)
+    return sample
+
+
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in BASES])
 def test_static_ranges_suit_every_head(name: str, ready: Callable[..., Made], tmp_path: Path) -> None:
     made = ready(name)
@@ -153,8 +160,7 @@ def test_a_range_covers_what_calibration_rows_hold_and_nothing_else(
     made: Made, trained: Trained, tmp_path: Path
 ) -> None:
     file = tmp_path / "float" / "model.onnx"
-    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
-    Onnx.write(trained.model.path, file.parent, sample)
+    in_float(trained.model, file.parent, made)
     rows = [made.tokens.features("train").inputs(np.arange(start, start + 4)) for start in (0, 4)]
     onnx_smaller.quantize(file, tmp_path / "int8.onnx", rows=rows)
     graph = onnx.load(tmp_path / "int8.onnx").graph
@@ -174,8 +180,7 @@ def test_parts_that_are_answered_side_by_side_come_back_in_order(
     made: Made, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "onnx"
-    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
-    Onnx.write(trained.model.path, place, sample)
+    in_float(trained.model, place, made)
     features = made.tokens.features("train")
     inputs = features.inputs(np.arange(80))
     whole = session(place / "model.onnx").run(["logits"], inputs)[0]
@@ -205,9 +210,8 @@ def test_a_model_that_was_exchanged_after_it_was_loaded_answers_as_it_was(
     save_file(
         {**tensors, "classifier.bias": tensors["classifier.bias"] + 1}, other / "model.safetensors", {"format": "pt"}
     )
-    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
-    for name, model in {"one": trained.model.path, "other": other}.items():
-        Onnx.write(model, tmp_path / name, sample)
+    for name, model in {"one": trained.model, "other": Model(other)}.items():
+        in_float(model, tmp_path / name, made)
     inputs = made.tokens.features("train").inputs(np.arange(80))
     first, second = Session(tmp_path / "one"), Session(tmp_path / "one")
     wanted = first.run(inputs)
@@ -226,8 +230,7 @@ def test_networks_from_before_transformers_have_static_ranges_too(
 ) -> None:
     ready = scratch(kind, made, tmp_path)
     file = tmp_path / "float" / "model.onnx"
-    sample = Sample(ready.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
-    Onnx.write(pytorch_trained("pytorch", ready, tmp_path / "model", epochs=1).path, file.parent, sample)
+    sample = in_float(pytorch_trained("pytorch", ready, tmp_path / "model", epochs=1), file.parent, ready)
     rows = [ready.tokens.features("train").inputs([row]) for row in range(32)]
     (tmp_path / "int8").mkdir()
     small = tmp_path / "int8" / "model.onnx"
@@ -241,8 +244,7 @@ def test_a_graph_all_of_whose_products_stay_in_float_needs_no_ranges(
     made: Made, trained: Trained, tmp_path: Path
 ) -> None:
     file = tmp_path / "float" / "model.onnx"
-    sample = Sample(made.tokens.features("validation"), np.arange(8), np.zeros((8, 2)), False)
-    Onnx.write(trained.model.path, file.parent, sample)
+    sample = in_float(trained.model, file.parent, made)
     rows = [made.tokens.features("train").inputs([0])]
     onnx_smaller.quantize(file, tmp_path / "int8.onnx", careful=1.0, tried=sample.inputs(8), rows=rows)
     operators = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import processors
 from pipeline.artifacts import Model, Tokens
 from pipeline.backends import VALIDATION_BATCH, Finetuning, check, heads
 from pipeline.backends.batches import answers
@@ -101,7 +101,7 @@ class Pupil:
     def facts(self) -> dict[str, Any]:
         import tensorflow as tf
 
-        threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+        threads = tf.config.threading.get_intra_op_parallelism_threads() or processors.available()
         return {"device": framework.device(), "precision": "bf16" if self.bf16 else "fp32", "threads": threads}
 
     def _compile(self) -> None:
