@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.fields import require
 from pipeline.formats.checks import Runtime, Sample, Writer
 
+DRAFTS = ".drafts"  # what several forms are made of: beside them, until all are made
 Name = Literal["safetensors", "onnx", "onnx-int8", "onnx-fp16", "openvino", "savedmodel", "litert"]
 
 

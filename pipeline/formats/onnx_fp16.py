@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from pipeline.formats import onnx_smaller as smaller
 from pipeline.formats.checks import Sample
-from pipeline.formats.onnx import Onnx, Session
+from pipeline.formats.onnx import Session
 
 LOOSER = 300.0  # half precision has 11 bits
 
@@ -22,11 +21,9 @@ class OnnxFp16:
 
     @staticmethod
     def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:
-        with TemporaryDirectory(dir=folder.parent, prefix=".") as place:
-            file = Path(place) / "float" / "model.onnx"
-            Onnx.write(model, file.parent, sample, fused=True)
-            folder.mkdir()
-            smaller.halve(file, folder / "model.onnx")
+        source = smaller.fused(model, folder, sample)
+        folder.mkdir()
+        smaller.halve(source, folder / "model.onnx")
         return {"inputs": list(sample.inputs(1))}
 
     @staticmethod

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from pipeline.formats import onnx_smaller as smaller
 from pipeline.formats.checks import Sample
-from pipeline.formats.onnx import Onnx, Session
+from pipeline.formats.onnx import Session
 
 # Shares of the operators that stay in float, those that suffer the most: the least share that passes is kept.
 CAREFUL = (0.0, 0.125, 0.25, 0.5)
@@ -32,11 +31,9 @@ class OnnxInt8:
             careful: the share of the operators that stay in float.
         """
         rows, tried = sample.calibration(), sample.inputs(TRIED)
-        with TemporaryDirectory(dir=folder.parent, prefix=".") as place:
-            file = Path(place) / "float" / "model.onnx"
-            Onnx.write(model, file.parent, sample, fused=True)
-            folder.mkdir()
-            leave = smaller.quantize(file, folder / "model.onnx", careful=careful, tried=tried, rows=rows)
+        source = smaller.fused(model, folder, sample)
+        folder.mkdir()
+        leave = smaller.quantize(source, folder / "model.onnx", careful=careful, tried=tried, rows=rows)
         kind = "static" if rows else "dynamic"
         return {"inputs": list(sample.inputs(1)), "quantization": kind, "in_float": leave}
 

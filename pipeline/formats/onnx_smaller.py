@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError
 from pipeline.features import Inputs
-from pipeline.formats import onnx_ranges
-from pipeline.formats.onnx import quiet
+from pipeline.formats import DRAFTS, onnx_ranges
+from pipeline.formats.checks import Sample
+from pipeline.formats.onnx import Onnx, quiet
 from pipeline.formats.onnx_ranges import activations
 from pipeline.formats.onnx_text import SETTINGS
 
@@ -131,17 +132,21 @@ def _loss(given: np.ndarray | None, weight: np.ndarray) -> float:
     return float(np.linalg.norm(found - right) / max(1e-12, float(np.linalg.norm(right))))
 
 
-@contextmanager
-def in_float(folder: Path, files: Sequence[str], make: Callable[[Path], object]) -> Iterator[Path]:
-    """The folder of the same model in float: that beside ``folder``, or one that ``make`` makes for now."""
-    known = folder.parent / "onnx"
-    if all((known / file).is_file() for file in files):
-        yield known
-        return
-    with TemporaryDirectory(dir=folder.parent, prefix=".") as name:
-        place = Path(name) / "onnx"
-        make(place)
-        yield place
+def in_float(folder: Path, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder of the same model in float: that of this name beside ``folder``, or a draft there, which is made once for
+    all forms that are made of it."""
+    for known in (folder.parent / name, folder.parent / DRAFTS / name):
+        if known.is_dir():
+            return known
+    with TemporaryDirectory(dir=folder.parent, prefix=".") as place:
+        make(Path(place) / name)
+        known.parent.mkdir(exist_ok=True)
+        return (Path(place) / name).rename(known)
+
+
+def fused(model: Path, folder: Path, sample: Sample) -> Path:
+    """The graph in float with operators that ONNX Runtime alone knows."""
+    return in_float(folder, "fused", partial(Onnx.write, model, sample=sample, fused=True)) / "model.onnx"
 
 
 def each_graph(folder: Path, make: Callable[[Path], object], change: Callable[[Path, Path], Any]) -> dict[str, Any]:
@@ -150,10 +155,7 @@ def each_graph(folder: Path, make: Callable[[Path], object], change: Callable[[P
     Args:
         make: makes a folder of the model in float.
     """
-    found = {}
-    with in_float(folder, [SETTINGS], make) as source:
-        folder.mkdir()
-        shutil.copyfile(source / SETTINGS, folder / SETTINGS)
-        for file in sorted(source.glob("*.onnx")):
-            found[file.name] = change(file, folder / file.name)
-    return found
+    source = in_float(folder, "onnx", make)
+    folder.mkdir()
+    shutil.copyfile(source / SETTINGS, folder / SETTINGS)
+    return {file.name: change(file, folder / file.name) for file in sorted(source.glob("*.onnx"))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,10 +26,10 @@ class OpenVino:
     @staticmethod
     def write(model: Path, folder: Path, sample: Sample) -> dict[str, Any]:
         openvino = quietly()
-        with smaller.in_float(folder, ["model.onnx"], lambda place: Onnx.write(model, place, sample)) as source:
-            folder.mkdir()
-            converted = openvino.convert_model(source / "model.onnx")
-            openvino.save_model(converted, folder / "model.xml", compress_to_fp16=False)
+        source = smaller.in_float(folder, "onnx", partial(Onnx.write, model, sample=sample))
+        folder.mkdir()
+        converted = openvino.convert_model(source / "model.onnx")
+        openvino.save_model(converted, folder / "model.xml", compress_to_fp16=False)
         return {"inputs": list(sample.inputs(1))}
 
     @staticmethod

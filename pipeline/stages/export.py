@@ -13,7 +13,7 @@ from pipeline.backends import Generation
 from pipeline.backends.heads import HEADS
 from pipeline.errors import CheckFailed, TooInexact
 from pipeline.features import Features
-from pipeline.formats import Export, alone, scores
+from pipeline.formats import DRAFTS, Export, alone, scores
 from pipeline.formats.checks import Sample, check_labels, check_score, check_tokenizer
 from pipeline.formats.trials import Answers, Texts, Trial, pairs
 from pipeline.progress import say, work
@@ -64,6 +64,7 @@ def export(
     gate = _gate(config, model, folder, predictions, tokens, corpus)
     made = Bundle(out)
     made.write("exports.json", {form.name: gate.passed(form, _place(out, form.name)) for form in config.formats})
+    shutil.rmtree(out / DRAFTS, ignore_errors=True)
     return made
 
 

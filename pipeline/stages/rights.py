@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from json import JSONDecodeError
 from typing import Any, TypeVar
@@ -83,8 +84,16 @@ def _check_repo(hub: Any, person: str, repo: str, *, pull: bool, where: str) -> 
             ) from None
         if pull:
             raise UserError(f"{where}: {MISSING}") from None
-        for kind in ("dataset", "space"):
-            if _asked(partial(hub.repo_exists, repo, repo_type=kind), where):
+        _mention_namesakes(hub, repo, where)
+
+
+def _mention_namesakes(hub: Any, repo: str, where: str) -> None:
+    """A courtesy: a mirror that has models alone does not stand in the way."""
+    from huggingface_hub import errors
+
+    for kind in ("dataset", "space"):
+        with suppress(errors.HTTPError):
+            if _asked(partial(hub.repo_exists, repo, repo_type=kind), where, passed=(404,)):
                 say(f"{repo} is a {kind} on the Hub; the model gets a repository of the same name beside it")
 
 

@@ -101,8 +101,33 @@ def loud(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return Trained(Model(folder), trained.predictions)
 
 
+@pytest.fixture
+def exported(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A network for each time that PyTorch exports one."""
+    import torch
+
+    found: list[object] = []
+    export = torch.onnx.export
+
+    def counted(network: torch.nn.Module, *given: Any, **more: Any) -> Any:
+        found.append(network)
+        return export(network, *given, **more)
+
+    monkeypatch.setattr(torch.onnx, "export", counted)
+    return found
+
+
+def test_what_several_forms_are_made_of_is_exported_once(
+    made: Made, trained: Trained, tmp_path: Path, exported: list[object]
+) -> None:
+    bundle = package(made, trained, tmp_path / "bundle", Export(formats=SMALLER, budget=100, timing=False))
+    assert len(exported) == 2  # for what every runtime knows, and with the operators of ONNX Runtime
+    assert {file.name for file in bundle.path.iterdir()} >= {"exports.json", "model", *SMALLER[1:]}
+    assert not [file for file in bundle.path.iterdir() if file.name.startswith(".")]
+
+
 def test_what_suffers_from_fewer_bits_stays_in_float(
-    made: Made, loud: Trained, tmp_path: Path, told: list[str]
+    made: Made, loud: Trained, tmp_path: Path, told: list[str], exported: list[object]
 ) -> None:
     settings = Export(formats=("safetensors", "onnx-int8"), budget=5, tolerance=1e-3, timing=False)
     report = package(made, loud, tmp_path / "bundle", settings).read("exports.json")["onnx-int8"]
@@ -114,6 +139,7 @@ def test_what_suffers_from_fewer_bits_stays_in_float(
     kept = {node.name.removesuffix("_MatMul") for node in graph.node if floats & set(node.input)}
     assert kept >= set(report["in_float"])
     assert "made again with more of it in float" in "\n".join(told)
+    assert len(exported) == 1
 
 
 def test_what_is_loud_is_found_by_what_the_product_behind_it_loses(made: Made, loud: Trained, tmp_path: Path) -> None:

@@ -168,6 +168,12 @@ def test_a_dataset_of_the_same_name_is_mentioned(preflight: Preflight, hub: Hub)
     assert done.stdout == "me/model is a dataset on the Hub; the model gets a repository of the same name beside it\n"
 
 
+def test_a_hub_that_has_models_alone_is_no_obstacle(preflight: Preflight, hub: Hub) -> None:
+    hub.people[TOKEN] = person()
+    hub.refuse("GET /api/(datasets|spaces)/", 404, times=2)
+    assert_fine(preflight("me/model"))
+
+
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [({"license": "my own"}, '"license" must be one of'), ({"language": "zz_ZZ"}, '"language" must'), ({"datasets": ["a b"]}, "a b")],
