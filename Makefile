@@ -53,8 +53,9 @@ plan: $(READY) ## RECIPE=name: what would be found or made, and why
 	@$(PIPELINE) plan $(RECIPE) $(SETTINGS)
 
 # Two at a time, a thread each: small networks gain nothing from more, and lose much where threads outnumber cores.
+# Most tests start the command line, a second faster each time if Python may keep what it compiled.
 test: .venv/ready .venv/ready-tensorflow ## run the tests, of both backends (FAST=1: without those that train a model)
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal $(if $(FAST),-m "not slow") $(TESTS)
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n 2 --dist worksteal $(if $(FAST),-m "not slow") $(TESTS)
 
 lint: .venv/ready ## check style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
