@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+stored = ContextVar("stored", default=False)  # whether a stage writes into the store, which clears .resume away itself
 RESUME = ".resume"  # in a stage's directory: what a killed call leaves for the next at the same result
 ADAPTER = "adapter"  # in a Model and a Bundle: what was learned, apart from the base
 LOGS = "logs"  # in an artifact: kept, but no part of its content, for it may hold times

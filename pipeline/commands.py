@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from pipeline import locks, pins, recipes, results, runs
 from pipeline import run as running
 from pipeline.config import explanations, override, settings, written
 from pipeline.console import Console, seconds
+from pipeline.differences import differences
 from pipeline.errors import UserError, nearest
-from pipeline.fingerprint import statement
+from pipeline.fingerprint import code, statement
 from pipeline.progress import listener
+from pipeline.sources import Code
 from pipeline.step import Step
 from pipeline.store import Store
 
@@ -52,8 +54,8 @@ def show(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
 
 def plan(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
     """What a run would do with each step, and why; nothing is made."""
-    target, _ = _target(recipe, assignments, file)
     store = Store(home() / ".store")
+    target, *_ = _target(recipe, assignments, file, store)
     last = runs.last_keys(_runs(store), recipes.title(recipe))
     width, found = _width(target.walk()), set()
     for step, status in running.plan(target, store, last):
@@ -80,11 +82,11 @@ def run(
 ) -> None:
     """Bring a recipe up to date, record the run, and lay out its results."""
     begun = time.perf_counter()
-    target, config = _target(recipe, assignments, file, newer=newer)
+    store, title = Store(home() / ".store"), recipes.title(recipe)
+    target, config, codes = _target(recipe, assignments, file, store, newer=newer)
     goal = _known(until, target) if until else target
     for name in force:
         _known(name, goal)
-    store, title = Store(home() / ".store"), recipes.title(recipe)
     shown, origin = home() / "results" / title, recipes.origin(recipe)
     if goal is target and (other := results.other_owner(shown, origin)):
         print(f"{shown} holds the results of {other}; these take their place, and the store keeps both")
@@ -94,7 +96,7 @@ def run(
     _die_like_ctrl_c()
     record = runs.Run(_runs(store), title, origin, {path: written(value) for path, value in settings(config)})
     with cleaning.running(store, lambda who: print(f"waiting for {who}, which is starting or cleaning", flush=True)):
-        outcomes = _bring_up_to_date(goal, store, console, record, force=force, verify=verify)
+        outcomes = _bring_up_to_date(goal, store, console, record, codes=codes, force=force, verify=verify)
         if goal is target:
             with locks.held(store.locks / f"results-{title}.lock"):
                 results.lay_out(outcomes, store, shown, origin)
@@ -108,13 +110,22 @@ def run(
 
 
 def _bring_up_to_date(
-    goal: Step, store: Store, console: Console, record: runs.Run, *, force: Sequence[str], verify: bool
+    goal: Step,
+    store: Store,
+    console: Console,
+    record: runs.Run,
+    *,
+    codes: Mapping[str, Code],
+    force: Sequence[str],
+    verify: bool,
 ) -> dict[Step, running.Outcome]:
     """Run ``goal``; whatever ends it, what was done is on record and what was learnt of files is kept."""
     store.sweep()
     outcomes = {}
     try:
-        for step, outcome in running.run(goal, store, console, last=record.before, force=force, verify=verify):
+        for step, outcome in running.run(
+            goal, store, console, last=record.before, codes=codes, force=force, verify=verify
+        ):
             outcomes[step] = outcome
             record.add(step, outcome)
     finally:
@@ -131,16 +142,16 @@ def _die_like_ctrl_c() -> None:
 
 def why(recipe: str, name: str, assignments: Sequence[str], file: Path | None) -> None:
     """All that a step depends on, as JSON, after what differs from its last result."""
-    target, _ = _target(recipe, assignments, file)
-    step = _known(name, target)
     store = Store(home() / ".store")
+    target, *_ = _target(recipe, assignments, file, store)
+    step = _known(name, target)
     last = runs.last_keys(_runs(store), recipes.title(recipe))
     *_, (_, status) = running.plan(step, store, last)
     depends = status.depends if status else {**statement(step, store.memo), "inputs": "to be made first"}
     before = running.Last(store, last).of(step)
     old = {part: before.dependencies[part] for part in depends if status or part != "inputs"} if before else {}
     print(f"{name}: {('found' if status.record else status.why) if status else 'its inputs have to be made first'}")
-    for line in running.differences(old, {part: depends[part] for part in old}):
+    for line in differences(old, {part: depends[part] for part in old}):
         print(f"  since the last result: {line}")
     print(json.dumps(depends, indent=1, ensure_ascii=False))
     store.memo.save()
@@ -168,13 +179,19 @@ def clean(keep: int, size: str | None, *, dry_run: bool) -> None:
     print(f"{total} would be freed" if dry_run else f"{total} freed")
 
 
-def _target(recipe: str, assignments: Sequence[str], file: Path | None, *, newer: bool = False) -> tuple[Step, Any]:
+def _target(
+    recipe: str, assignments: Sequence[str], file: Path | None, store: Store, *, newer: bool = False
+) -> tuple[Step, Any, dict[str, Code]]:
+    """What a recipe comes to, its settings, and the code of each step as it was when it was loaded: what comes next may
+    wait for long, for the Hub or for another run."""
     module = recipes.load(recipe)
     config = override(module.Config(), assignments, file)
+    steps: Step = module.plan(config)
+    codes = {step.name: code(step, store.memo) for step in steps.walk()}
     listener.set(Console(0))  # what is said of the Hub, before there are steps
     config = pins.pin(config, home() / ".store" / "pins.json", newer=newer)
     target: Step = module.plan(config)
-    return target, config
+    return target, config, codes
 
 
 def _preflight(target: Step, store: Store) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import recipes
+from pipeline.bytecode import drop_stale
 from pipeline.errors import UserError, nearest
 
 
@@ -59,6 +60,7 @@ def _by_name(name: str) -> ModuleType:
         raise UserError(
             f"no recipe {name!r}; {nearest(name, names(), 'the recipes are:')} (or give the path of a .py file)"
         )
+    drop_stale(Path(recipes.__path__[0]).glob("*.py"))
     with _syntax_explained():
         return import_module(f"recipes.{name}")
 
@@ -73,6 +75,7 @@ def _from_file(file: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     if sys.modules.get(file.stem) or file.stem in sys.stdlib_module_names:
         raise UserError(f"{file}: rename it, there is another module called {file.stem!r}")
+    drop_stale(file.resolve().parent.glob("*.py"))
     sys.path.append(str(file.parent.resolve()))  # last: a neighbour called datasets.py must not hide the library
     module = sys.modules[file.stem] = module_from_spec(spec)
     with _syntax_explained():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,9 +12,10 @@ from typing import Any, Protocol
 
 from pipeline import locks
 from pipeline.artifacts import Artifact
+from pipeline.differences import differences, explain
 from pipeline.errors import UserError
 from pipeline.fingerprint import dependencies, fold, statement
-from pipeline.sources import locate
+from pipeline.sources import Code, locate
 from pipeline.step import Step
 from pipeline.store import Damaged, Record, Store
 
@@ -70,6 +70,7 @@ def run(
     watcher: Watcher,
     *,
     last: Mapping[str, str] | None = None,
+    codes: Mapping[str, Code] | None = None,
     force: Collection[str] = (),
     verify: bool = False,
 ) -> Iterator[tuple[Step, Outcome]]:
@@ -77,6 +78,7 @@ def run(
 
     Args:
         last: keys by step name of the run to compare with when saying why; without any, it is the newest results.
+        codes: of each step, by name, the code that is in memory; without any, it is taken to be that on disk.
         force: names of steps to make again even if their results are there.
         verify: look at every byte of what is found.
     """
@@ -84,7 +86,7 @@ def run(
     done: dict[str, Outcome] = {}
     # Stated before anything is made: the code in memory is that of now, whatever is edited while a long step runs,
     # and what cannot be fingerprinted is refused before it costs time.
-    stated = {step: statement(step, store.memo) for step in target.walk()}
+    stated = {step: statement(step, store.memo, (codes or {}).get(step.name)) for step in target.walk()}
     for step in target.walk():
         needs = {name: done[upstream.name].record for name, upstream in step.inputs.items()}
         depends = {**stated[step], "inputs": {name: need.digest for name, need in needs.items()}}
@@ -101,12 +103,21 @@ def run(
 def look(step: Step, depends: dict[str, Any], store: Store, last: Last, *, verify: bool = False) -> Status:
     """How things stand with ``step``, given all that it depends on; makes nothing."""
     try:
-        if record := store.find(depends, verify=verify):
-            return Status(depends, record, "")
-        why = explain(depends, last.of(step))
+        record = store.find(depends, verify=verify)
     except Damaged as damage:
-        why = f"damaged: {damage}"
-    return Status(depends, None, why)
+        return Status(depends, None, f"damaged: {damage}")
+    if record and _undone(step, record, store):
+        return Status(depends, None, "another result has taken its place outside")
+    return Status(depends, record, "" if record else explain(depends, last.of(step)))
+
+
+def _undone(step: Step, record: Record, store: Store) -> bool:
+    """Whether a later result of this stage did away with what this one did outside the store: settings that know have a
+    method ``undone_by``, which is asked about the settings of others."""
+    if not hasattr(step.config, "undone_by"):
+        return False
+    later = (other for other in store.records(record.stage) if other.made > record.made)
+    return any(step.config.undone_by(other.dependencies["settings"]) for other in later)
 
 
 def plan(target: Step, store: Store, last: Mapping[str, str]) -> Iterator[tuple[Step, Status | None]]:
@@ -123,72 +134,6 @@ def plan(target: Step, store: Store, last: Mapping[str, str]) -> Iterator[tuple[
         yield step, status
 
 
-def explain(now: Mapping[str, Any], before: Record | None) -> str:
-    """Why there is no result: what differs from the last one made."""
-    if before is None:
-        return "new"
-    found = differences(before.dependencies, now)
-    if not found:
-        return "no longer there"
-    return ", ".join(found) if len(found) <= 3 else f"{', '.join(found[:2])} and {len(found) - 2} more changes"
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs between two steps' dependencies, for people: settings first, then data, then code."""
-    order = ["settings", "inputs", "libraries", "python", "code", "stage", "scheme"]
-    before, now = _module(old), _module(new)
-    if before and now and before != now:  # another stage of the same name: all of its code is other
-        moved = [line for part in order[:2] for line in _differences(old.get(part), new.get(part), part)]
-        return [*moved, f"{before} → {now}"]
-    found = [line for part in order for line in _differences(old.get(part), new.get(part), part)]
-    # What a name stands for changes with the code it stands for, so it is worth a word only by itself.
-    return found or list(_differences(old.get("imports"), new.get("imports"), "imports"))
-
-
-def _module(depends: Mapping[str, Any]) -> str:
-    """Where the stage itself is written, if that can be told."""
-    modules = [
-        label.partition(":")[0] for label in depends.get("code", {}) if label.endswith(f":{depends.get('stage')}")
-    ]
-    return modules[0] if len(modules) == 1 else ""
-
-
-def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
-    if fold(old) == fold(new):
-        return
-    if isinstance(old, dict) and isinstance(new, dict) and not (_is_content(old) or _is_content(new)):
-        for name in [*new, *(n for n in old if n not in new)]:
-            yield from _differences(old.get(name), new.get(name), f"{path}.{name}")
-        return
-    part, _, rest = path.partition(".")
-    if part == "inputs":
-        yield f"{rest} is different"
-    elif part in ("code", "imports"):
-        yield f"{part} of {rest} {'changed' if old and new else 'is new' if new else 'is gone'}"
-    elif isinstance(new, dict) or isinstance(old, dict):
-        yield f"{rest or part}: other content"
-    else:
-        yield f"{rest or part}: {_shown(old)} → {_shown(new)}"
-
-
-def _is_content(value: dict[str, Any]) -> bool:
-    """Whether a setting stands for files: their digests tell people nothing."""
-    return value.get("is") in ("content", "mapping") and '"content"' in json.dumps(value)
-
-
-def _shown(value: Any) -> str:
-    text = _written(value)
-    return text if len(text) <= 40 else f"{text[:12]}…{text[-12:]}"
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(_written, value))
-    if isinstance(value, dict) and value.get("is") == "code":
-        return str(value["name"])
-    return "none" if value is None else str(value)
-
-
 def _make(
     step: Step,
     status: Status,
@@ -200,7 +145,7 @@ def _make(
     verify: bool,
 ) -> Outcome:
     with locks.held(store.lock(status.depends), partial(watcher.waiting, step)):
-        if not forced and (record := _made_meanwhile(store, status.depends, verify)):
+        if not forced and (record := _made_meanwhile(step, store, status.depends, verify)):
             return Outcome(record)
         why = "forced" if forced else status.why
         watcher.starting(step, why)
@@ -210,6 +155,7 @@ def _make(
             _refuse_if_changed(step, status, store, ("settings", "code", "imports"))
             before = set(sys.modules)
             step.stage(step.config, out, **artifacts)
+            _refuse_if_remade(step, needs, store)
             _refuse_if_changed(step, status, store, ("settings",))
             late = {module for module in set(sys.modules) - before if locate(module)}
             _refuse_if_changed(step, status, store, ("code",), late)
@@ -238,9 +184,18 @@ def _refuse_if_changed(
             )
 
 
-def _made_meanwhile(store: Store, depends: Mapping[str, Any], verify: bool) -> Record | None:
+def _refuse_if_remade(step: Step, needs: Mapping[str, Record], store: Store) -> None:
+    """What another process put in the place of an input meanwhile need not be what the key says that it was made of."""
+    for name, need in needs.items():
+        now = store.record(need.stage, need.key)
+        if now is None or now.digest != need.digest:
+            raise UserError(f"{step.name}: {name} was made again by another run meanwhile; run the same again")
+
+
+def _made_meanwhile(step: Step, store: Store, depends: Mapping[str, Any], verify: bool) -> Record | None:
     """The result, if another process made it while this one waited for the lock."""
     try:
-        return store.find(depends, verify=verify)
+        record = store.find(depends, verify=verify)
     except Damaged:
         return None
+    return None if record and _undone(step, record, store) else record

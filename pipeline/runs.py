@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import os
 import platform
@@ -15,6 +16,8 @@ from pipeline import durable
 from pipeline.run import Outcome
 from pipeline.step import Step
 
+SECOND = "%Y%m%dT%H%M%S"
+LONG = "20260101T000000-000000"  # of which length the time in a name is
 KEPT = 100  # records a recipe; a run that found everything is worth little
 
 
@@ -24,8 +27,7 @@ class Run:
     def __init__(self, folder: Path, recipe: str, origin: str, settings: dict[str, Any]) -> None:
         self.before = last_keys(folder, recipe)  # what to compare with when saying why
         now = time.time()
-        when = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
-        self._file = folder / recipe / f"{when}-{now % 1 * 1e6:06.0f}-{os.getpid()}.json"  # sorts by time
+        self._file = folder / recipe / f"{_moment(folder / recipe, now)}-{os.getpid()}.json"
         self._facts: dict[str, Any] = {
             "recipe": recipe,
             "origin": origin,
@@ -65,6 +67,19 @@ class Run:
     def _write(self) -> None:
         self._facts["seconds"] = round(time.time() - self._facts["started"], 3)
         durable.write(self._file, json.dumps(self._facts, indent=1))
+
+
+def _moment(folder: Path, now: float) -> str:
+    """A name that sorts by time, and behind all that are there, whatever was done to the clock."""
+    before = max((file.name[: len(LONG)] for file in folder.glob("*.json")), default="")
+    when = time.strftime(SECOND, time.gmtime(now)) + f"-{min(999_999, int(now % 1 * 1e6)):06}"
+    if when > before:
+        return when
+    try:
+        then = calendar.timegm(time.strptime(before[:-7], SECOND))
+    except ValueError:
+        return when
+    return time.strftime(SECOND, time.gmtime(then + 1)) + "-000000"
 
 
 def newest_first(folder: Path, recipe: str) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline import durable
-from pipeline.artifacts import LOGS, RESUME
+from pipeline.artifacts import LOGS, RESUME, stored
 from pipeline.fingerprint import fold, key
 from pipeline.locks import held_if_free
 from pipeline.memo import Memo, digest
@@ -86,23 +86,28 @@ class Store:
     def make(self, dependencies: Mapping[str, Any], stage: Callable[[Path], object]) -> Record:
         """Call ``stage`` on a directory, and keep the directory if it returns.  The caller holds the lock.
 
-        The directory is empty but for what a killed attempt at the very same result left in ``.resume``.
+        The directory is empty but for what a killed attempt at the very same result left in ``.resume``, which stays
+        until the result is in its place.
         """
         name = key(dependencies)
         scratch = self.scratch / name
-        files = _prepared(scratch / "files")
+        files = _prepared(scratch)
         start = time.perf_counter()
+        token = stored.set(True)
         try:
             stage(files)
             seconds = round(time.perf_counter() - start, 3)
-            shutil.rmtree(files / RESUME, ignore_errors=True)
+            if (files / RESUME).exists():
+                os.replace(files / RESUME, scratch / RESUME)
             listed = _sealed(files)
             record = Record(name, _total(listed), listed, seconds, time.time(), dict(dependencies))
             durable.write(scratch / RECORD, json.dumps(asdict(record), indent=1), flush=True)
             self._place(scratch, self._home(record.stage, name))
         finally:
-            if not (files / RESUME).exists():
+            stored.reset(token)
+            if not _resume(scratch):
                 shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(self._home(record.stage, name) / RESUME, ignore_errors=True)
         for file, (_, known) in listed.items():
             self.memo.note(self.files(record) / file, known)
         return record
@@ -128,10 +133,7 @@ class Store:
 
     def discard(self, home: Path) -> None:
         """Take an entry away, whatever is in it."""
-        trash = self.scratch / f"removed-{uuid4().hex}"
-        trash.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(home, trash)
-        shutil.rmtree(trash, ignore_errors=True)
+        shutil.rmtree(self._out_of_sight(home), ignore_errors=True)
 
     def broken(self) -> list[Path]:
         """Entries whose record cannot be read: of no use to anybody."""
@@ -144,9 +146,12 @@ class Store:
         """Delete what dead processes left, but not what a training can go on from."""
         for scratch in self.scratch.glob("*"):
             with held_if_free(self.locks / f"{scratch.name}.lock") as free:
-                resume = scratch / "files" / RESUME
-                if free and (not resume.exists() or time.time() - resume.stat().st_mtime > ABANDONED):
+                resume = _resume(scratch)
+                if free and (resume is None or time.time() - resume.stat().st_mtime > ABANDONED):
                     shutil.rmtree(scratch, ignore_errors=True)
+        for done in self.root.glob(f"*/*/{RESUME}"):  # of a process that died when its result was in its place
+            if not done.parent.parent.name.startswith("."):
+                shutil.rmtree(done, ignore_errors=True)
 
     def _home(self, stage: str, name: str) -> Path:
         return self.root / stage / name
@@ -164,16 +169,33 @@ class Store:
 
     def _place(self, scratch: Path, home: Path) -> None:
         home.parent.mkdir(parents=True, exist_ok=True)
-        if home.exists():  # damaged, or made again by force
-            self.discard(home)
         _flush(scratch)
+        trash = self._out_of_sight(home) if home.exists() else None  # damaged, or made again by force
         os.replace(scratch, home)
         _flush(home.parent)
+        if trash:
+            shutil.rmtree(trash, ignore_errors=True)
+
+    def _out_of_sight(self, home: Path) -> Path:
+        """Move an entry to where the next sweep deletes it."""
+        trash = self.scratch / f"removed-{uuid4().hex}"
+        trash.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(home, trash)
+        return trash
 
 
-def _prepared(files: Path) -> Path:
-    """An empty directory, but for ``.resume``."""
+def _resume(scratch: Path) -> Path | None:
+    """What a training can go on from: with its files, or beside them once these are finished."""
+    places = (scratch / "files" / RESUME, scratch / RESUME)
+    return next((place for place in places if place.exists()), None)
+
+
+def _prepared(scratch: Path) -> Path:
+    """A directory for files: empty, but for ``.resume``."""
+    files, resume = scratch / "files", _resume(scratch)
     files.mkdir(parents=True, exist_ok=True)
+    if resume == scratch / RESUME:
+        os.replace(resume, files / RESUME)
     for left in files.iterdir():
         if left.is_dir() and left.name != RESUME:
             shutil.rmtree(left)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.artifacts import LOGS, RESUME, Model, Tokens
+from pipeline.artifacts import LOGS, RESUME, Model, Tokens, stored
 from pipeline.backends import LOWER, Finetuning, checkpoint, heads
 from pipeline.backends.board import Board
 from pipeline.backends.checkpoint import Tensors
@@ -95,9 +95,10 @@ def train(config: Finetuning, learner: Learner, data: Data, out: Path, *, base: 
     read = {name: facts[name] for name in ("max_length", "mask") if name in facts}
     made.write("decision.json", {**read, "inputs": list(data.train.inputs([0])), **decision})
     made.write("history.json", loop.history())
-    shutil.move(out / RESUME / LOGS, out / LOGS)
+    shutil.copytree(out / RESUME / LOGS, out / LOGS)
     made.write(f"{LOGS}/speed.json", loop.speed())
-    shutil.rmtree(out / RESUME)
+    if not stored.get():
+        shutil.rmtree(out / RESUME)
     return made
 
 
@@ -126,7 +127,7 @@ class Loop:
             while state.epoch < self.training.epochs and not self._out_of_patience():
                 self._epoch(board, advance)
                 logits = self._validate()
-                found = self.task.monitor(logits, self.data.validation, self.data.labels)
+                found = self._monitored(logits)
                 self._remember_if_best(found, logits)
                 self._tell(board, found)
                 state.epoch, state.step = state.epoch + 1, 0
@@ -198,6 +199,16 @@ class Loop:
 
     def _validate(self) -> np.ndarray:
         return self.data.in_units(self.learner.validate())
+
+    def _monitored(self, logits: np.ndarray) -> dict[str, float]:
+        found = self.task.monitor(logits, self.data.validation, self.data.labels)
+        for name, value in found.items():
+            if not math.isfinite(value):
+                raise UserError(
+                    f"training: the validation {name} is {value} after epoch {self.progress.epoch + 1}; "
+                    "lower training.learning_rate, or use training.precision=fp32"
+                )
+        return found
 
     def _remember_if_best(self, found: dict[str, float], logits: np.ndarray) -> None:
         state = self.progress

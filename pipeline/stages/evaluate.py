@@ -88,7 +88,7 @@ def _compare(saved: dict[str, float], trained: dict[str, float], rows: int) -> N
     """The numbers of the saved model must be those that training ended with."""
     for name, value in trained.items():
         allowed = LOSS * max(1, abs(value)) if name in LOWER else max(ROWS / rows, MEAN * name.startswith("f1"))
-        if abs(saved[name] - value) > allowed:
+        if not abs(saved[name] - value) <= allowed:  # nor may it be no number
             raise CheckFailed(
                 f"the saved model's validation {name} is {saved[name]:.6f}, but training ended with {value:.6f}: it was "
                 "not saved or loaded whole; run again with --force finetune --force predict, and report it if it stays"

@@ -62,6 +62,11 @@ class Publishing:
     publication: Publication
     metadata: Mapping[str, Any] = neutral(None)  # the card itself is an input
 
+    def undone_by(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a push with other settings, as its record has them, wrote over what one with these did."""
+        ours, theirs = self.publication, settings["publication"]
+        return not ours.pr and not theirs["pr"] and ours.repo == theirs["repo"]
+
     def preflight(self) -> None:
         """Make sure, before anything is made, that the Hub will take the upload.
 

@@ -288,6 +288,14 @@ def test_a_training_that_comes_apart_says_what_to_do(train: Train, made: Made, t
         train(made, tmp_path, learning_rate=1e30, max_grad_norm=0.0)
 
 
+def test_a_training_whose_last_step_takes_it_apart_says_what_to_do(train: Train, made: Made, tmp_path: Path) -> None:
+    once = {"epochs": 1, "batch_size": 512, "warmup_ratio": 0.0}
+    with pytest.raises(
+        UserError, match=r"the validation loss is (nan|inf) after epoch 1; lower training.learning_rate"
+    ):
+        train(made, tmp_path, learning_rate=1e30, max_grad_norm=0.0, **once)
+
+
 def test_a_head_without_a_bias_cannot_learn_numbers(ready: Callable[..., Made], tmp_path: Path) -> None:
     model = make_model(tmp_path / "gpt2", "gpt2", n_embd=32, n_layer=1, n_head=2, n_positions=64)
     made = ready("regression", model)

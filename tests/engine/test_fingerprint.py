@@ -13,7 +13,7 @@ import pytest
 from pipeline.fingerprint import NoFingerprint, dependencies, key
 from pipeline.memo import Memo
 from pipeline.step import Step
-from tests.engine.resources import settings
+from tests.engine.resources import others, settings
 from tests.engine.resources.settings import Box, Colour, Crate, Standing, stage
 
 Key = Callable[[Any], str]
@@ -174,3 +174,18 @@ def test_where_code_is_written_is_no_part_of_the_key() -> None:
     depends = {"stage": "s", "code": {"a:f": "1", "a:g": "2"}, "imports": {}}
     assert key(depends) == key({**depends, "code": {"b:g": "2", "b:f": "1"}})
     assert key(depends) != key({**depends, "code": {"a:f": "1"}})
+
+
+def test_functions_of_one_name_are_told_apart_by_their_modules(of: Key) -> None:
+    pairs = [[settings.plus, others.plus], [others.plus, settings.plus], [settings.plus] * 2, [others.plus] * 2]
+    assert len({of(pair) for pair in pairs}) == 4
+
+
+def test_a_linked_folder_counts_by_the_files_in_it(of: Key, tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "c.txt").write_text("three", encoding="utf-8")
+    (tree / "linked").symlink_to(tmp_path / "far")
+    (tree / "deep" / "itself").symlink_to(tree)
+    before = of(tree)
+    (tmp_path / "far" / "c.txt").write_text("THREE", encoding="utf-8")
+    assert of(tree) != before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.engine.conftest import Background, Code, Recipe, edit, refused
+from tests.engine.conftest import Background, Code, Recipe, edit, refused, until
 
 
 def test_code_that_is_edited_while_an_earlier_step_runs_is_not_taken_for_what_ran(
@@ -189,3 +190,42 @@ def test_make_names_the_extras_there_are() -> None:
         "EXTRAS=flemish: there is no such extra; there are tensorflow japanese korean bitsandbytes openvino"
         in done.stderr
     )
+
+
+def test_code_that_is_edited_while_a_run_waits_for_cleaning_is_not_taken_for_what_ran(
+    trouble: Recipe, background: Background
+) -> None:
+    background.into_the_stage("run", trouble.file, "word=iron")
+    cleaning = background.start("clean")
+    until(cleaning.stdout.readline)
+    late = background.start("run", trouble.file, "word=gold")
+    assert until(late.stdout.readline).startswith("waiting for ")
+    trouble.edit("cast {metal", "new cast {metal")
+    background.let_go()
+    assert "what it depends on changed since this run began (code of trouble:cast changed" in late.communicate()[1]
+    assert trouble.run("word=gold").keys() == {"cast"}
+    assert (trouble.results / "piece.txt").read_text(encoding="utf-8") == "new cast gold, before=False"
+
+
+def test_an_input_that_another_run_makes_otherwise_meanwhile_is_not_taken_for_the_one_that_was_read(
+    trouble: Recipe, background: Background
+) -> None:
+    trouble.edit("_piece(out, config.word)", "_piece(out, str(time.time_ns()))")  # never twice the same
+    process = background.into_the_stage("run", trouble.file)
+    assert trouble.run("--until", "mine", "--force", "mine") == {"mine": "forced"}
+    background.let_go()
+    assert "smelt: ore was made again by another run meanwhile; run the same again" in process.communicate()[1]
+    assert process.returncode == 2
+    assert trouble.run().keys() == {"smelt", "cast"}
+
+
+def test_byte_code_of_before_an_edit_that_times_do_not_show_is_not_run(toy: Recipe) -> None:
+    words, compiles = toy.file.parent / "words.py", {"PYTHONDONTWRITEBYTECODE": ""}
+    toy.run(**compiles)
+    before = words.stat()
+    assert list(words.parent.glob("__pycache__/words.*.pyc"))
+    edit(words, "len(text.splitlines())", "7+len(text.split())   ")
+    os.utime(words, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert words.stat().st_size == before.st_size
+    assert "count" in toy.run(**compiles)
+    assert (toy.results / "report" / "count.txt").read_text(encoding="utf-8") == "13 of them\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.run import differences
+from pipeline.differences import differences
 from tests.engine.conftest import Recipe, refused, well
 
 

@@ -78,3 +78,9 @@ def test_a_run_is_recorded_under_its_own_recipe(toy: Recipe, trouble: Recipe) ->
     toy.run()
     trouble.run()
     assert [len(each.records()) for each in (toy, trouble)] == [1, 1]
+
+
+def test_runs_are_in_their_order_though_the_clock_was_put_back(tmp_path: Path) -> None:
+    for number, moment in enumerate([1_000_000_000.5, 999_990_000.2, 999_990_000.2, 999_999_999]):
+        record("toy", moment, str(number), tmp_path)
+    assert [list(each["steps"]) for each in runs.newest_first(tmp_path, "toy")] == [["3"], ["2"], ["1"], ["0"]]

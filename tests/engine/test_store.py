@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline import locks
+from pipeline.artifacts import RESUME
+from pipeline.fingerprint import key
 from pipeline.memo import digest
 from pipeline.store import RECORD, Store
-from tests.conftest import read_json
+from tests.conftest import ROOT, read_json
 from tests.engine.conftest import Recipe
 
 Damage = Callable[[Path], object]
@@ -183,3 +190,72 @@ def test_a_half_made_entry_is_not_seen(made: Recipe) -> None:
     os.replace(entry, half)  # as if killed after the record was written, before the entry was put in its place
     assert made.run().keys() == {"count"}
     assert made.entry("count") == entry
+
+
+DEPENDS = {"stage": "train", "libraries": {}}
+
+
+def training(out: Path) -> None:
+    """A stage that goes on from what it left, and says so."""
+    resume = out / RESUME
+    resume.mkdir(exist_ok=True)
+    (out / "went_on.txt").write_text(str((resume / "state").exists()), encoding="utf-8")
+    (resume / "state").touch()
+
+
+@pytest.mark.parametrize("where", ["_flush", "durable.write", "os.replace"])
+def test_what_can_be_gone_on_from_stays_until_the_result_is_in_its_place(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Store(tmp_path)
+    home = tmp_path / "train" / key(DEPENDS)
+    replace = os.replace
+
+    def full(*given: Any, **more: Any) -> Any:
+        if where == "os.replace" and Path(given[1]) != home:
+            return replace(*given)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+        patched.setattr(f"pipeline.store.{where}", full)
+        kept.make(DEPENDS, training)
+    kept.sweep()
+    kept.make(DEPENDS, training)
+    assert (home / "files" / "went_on.txt").read_text(encoding="utf-8") == "True"
+    assert sorted(file.name for file in home.rglob("*")) == ["files", RECORD, "went_on.txt"]
+    assert list(kept.scratch.iterdir()) == []
+
+
+def test_a_process_that_dies_while_it_finishes_leaves_what_can_be_gone_on_from(tmp_path: Path) -> None:
+    dying = (
+        "import os, signal\nfrom pathlib import Path\nfrom pipeline import store\n"
+        "from tests.engine.test_store import DEPENDS, training\n"
+        "store._total = lambda listed: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"store.Store(Path({str(tmp_path)!r})).make(DEPENDS, training)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", dying], cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    kept = Store(tmp_path)
+    kept.sweep()
+    record = kept.make(DEPENDS, training)
+    assert (kept.files(record) / "went_on.txt").read_text(encoding="utf-8") == "True"
+
+
+def test_what_a_finished_training_left_is_swept(made: Recipe) -> None:
+    (made.entry("write") / RESUME).mkdir()
+    assert made.run() == {}
+    assert not (made.entry("write") / RESUME).exists()
+
+
+def test_a_result_that_is_made_again_is_there_before_the_old_one_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, deleted = Store(tmp_path), []
+
+    def delete(folder: Path, **more: Any) -> None:
+        deleted.append((folder.name.partition("-")[0], kept.find(DEPENDS) is not None))
+
+    kept.make(DEPENDS, lambda out: (out / "a.txt").touch())
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", delete)
+        kept.make(DEPENDS, lambda out: (out / "a.txt").touch())
+    assert ("removed", True) in deleted and ("removed", False) not in deleted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipeline.artifacts import Corpus, Model, Predictions
 from pipeline.corpora.source import Source
 from pipeline.errors import CheckFailed
 from pipeline.stages.collect import Collection, collect
-from pipeline.stages.evaluate import Evaluation, evaluate
+from pipeline.stages.evaluate import Evaluation, _compare, evaluate
 from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.tasks.classification import JUDGING, Classification, monitor
 from tests.conftest import form_of
@@ -103,3 +104,8 @@ def test_the_numbers_of_training_are_those_of_evaluation() -> None:
         assert found["loss"] == pytest.approx(
             metrics.log_loss(targets, np.exp(logits) / np.exp(logits).sum(-1, keepdims=True), labels=range(5)), abs=1e-5
         )
+
+
+def test_a_saved_model_that_answers_with_no_number_is_not_what_was_trained() -> None:
+    with pytest.raises(CheckFailed, match="the saved model.s validation loss is nan, but"):
+        _compare({"loss": math.nan, "accuracy": 0.86}, {"loss": 0.41, "accuracy": 0.86}, 196)
