@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,17 @@ def test_pseudo_perplexity_is_told_beside_that_of_hidden_tokens() -> None:
     scores, details = MASKED.judging.judge(some)
     assert scores["pseudo_perplexity"] == pytest.approx(np.exp(3), rel=1e-5)
     assert details["pseudo_perplexity"] == {"texts": 1, "tokens": 2}
+
+
+def test_the_baseline_of_hidden_tokens_expects_none_that_are_never_hidden() -> None:
+    kinds = {"input_ids": pa.int32(), "label": pa.int32(), "special": pa.int8()}
+    rows = {"input_ids": [[8, 5, 6, 9]], "label": [[IGNORED, 5, IGNORED, IGNORED]], "special": [[1, 0, 0, 1]]}
+    lists = {name: pa.array(rows[name], pa.list_(kind)) for name, kind in kinds.items()}
+    features = Features(pa.table({**lists, "example": pa.array([0], pa.int32())}), 0)
+    found = evidence(MaskedLanguageModeling(), {"text": ["a b"]}, ["-"])
+    scores, _ = MASKED.judging.judge(replace(found, features=features, learned=features, extra=None))
+    # Seven ids, 0 to 6, each counted once more than it was seen: 5 has two of nine.
+    assert scores["baseline_perplexity"] == pytest.approx(9 / 2)
 
 
 @pytest.mark.parametrize(
