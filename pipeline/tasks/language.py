@@ -30,19 +30,17 @@ def perplexity(loss: float) -> float:
     return math.exp(min(loss, MOST))
 
 
-def likelihoods(evidence: Evidence, text: str) -> tuple[dict[str, float], dict[str, Any]]:
+def likelihoods(evidence: Evidence, sizes: np.ndarray) -> tuple[dict[str, float], dict[str, Any]]:
     """:data:`pipeline.metrics.perplexity.MEASURES` over examples, perplexity first; the baseline is a model that knows only
     how common each token is.
 
     Args:
-        text: the column of the corpus that the tokens say.
+        sizes: bytes of what is learned of each example, in UTF-8.
     """
     import numpy as np
-    import pyarrow.compute as pc
 
     from pipeline.metrics import perplexity as metrics
 
-    sizes = pc.binary_length(evidence.corpus[text]).to_numpy()
     each = np.zeros((len(sizes), 3))
     np.add.at(each, evidence.features.examples, np.asarray(evidence.logits, np.float64))
     found, details = metrics.scores(each, sizes)
