@@ -53,7 +53,7 @@ class CausalLanguageModeling:
     """what to do with rows that cannot be learned from"""
     head: ClassVar[str] = "causal"
     monitors: ClassVar[tuple[str, ...]] = MONITORS
-    columns: ClassVar[Mapping[str, str]] = {"label": "list<int32>", "prompt": "int32"}
+    columns: ClassVar[Mapping[str, str]] = {"label": "list<int32>", "prompt": "int32", "bytes": "int32"}
     segments: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -63,25 +63,31 @@ class CausalLanguageModeling:
 
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
         """Rows of at most ``max_length`` tokens; ``label``: the same, :data:`IGNORED` where nothing is learned; ``prompt``:
-        how many there are before the response, 0 where there is none."""
+        how many there are before the response, 0 where there is none; ``bytes``: of the text that is learned, in UTF-8."""
         import numpy as np
 
         require(self.stride < max_length, f"task.stride={self.stride}: must be below max_length={max_length}")
         begin = [i for i in tokenizers.text.encode("").ids if i != tokenizers.end]
         responses = examples["label"].to_pylist() if "label" in examples.schema.names else [None] * len(examples)
         said = zip(examples["roles"].to_pylist(), examples["said"].to_pylist(), responses, strict=True)
-        rows, numbers, labels, prompts, cut = [], [], [], [], 0
+        special = _special(tokenizers)
+        rows, numbers, cut = [], [], 0
+        columns: dict[str, list[Any]] = {name: [] for name in self.columns}
         for number, (roles, contents, response) in enumerate(said):
             turns = list(zip(roles, contents, strict=True))
-            whole = conversation(tokenizers, begin, turns, response) if turns else _text(tokenizers, begin, response)
-            fitting = [whole.fitted(max_length, len(begin))] if turns else whole.pieces(max_length, self.stride)
-            cut += bool(turns) and len(whole.ids) > max_length
+            if turns:
+                whole = conversation(tokenizers, begin, turns, response, special)
+                fitting = [whole.fitted(max_length, len(begin))]
+                cut += len(whole.ids) > max_length
+            else:
+                fitting = list(_text(tokenizers, begin, response).pieces(max_length, self.stride))
             for part in fitting:
                 rows.append(Row(part.ids.tolist()))
-                labels.append(np.where(part.learned, part.ids, IGNORED).astype(np.int32))
-                prompts.append(part.prompt)
+                columns["label"].append(np.where(part.learned, part.ids, IGNORED).astype(np.int32))
+                columns["prompt"].append(part.prompt)
+                columns["bytes"].append(int(part.sizes[part.learned].sum()))
                 numbers.append(number)
-        return Encoded(rows, np.array(numbers), {"label": labels, "prompt": prompts}, cut)
+        return Encoded(rows, np.array(numbers), columns, cut)
 
     def monitor(
         self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
@@ -94,29 +100,31 @@ class CausalLanguageModeling:
 
 @dataclass(frozen=True)
 class Sequence:
-    """Token ids, which of them are learned, and how many there are before the response; 0 if there is none."""
+    """Token ids, which of them are learned, how many bytes of the text each stands for, and how many tokens there are before
+    the response; 0 if there is none."""
 
     ids: np.ndarray
     learned: np.ndarray
+    sizes: np.ndarray
     prompt: int = 0
 
     def pieces(self, most: int, stride: int) -> Iterator[Sequence]:
         """Pieces of at most ``most`` tokens; each begins with the last ``stride`` of the one before, not learned again."""
         for start in range(0, max(1, len(self.ids) - stride), most - stride):
-            learned = self.learned[start : start + most].copy()
+            ids, learned, sizes = (part[start : start + most] for part in (self.ids, self.learned.copy(), self.sizes))
             learned[: stride if start else 0] = False
-            yield Sequence(self.ids[start : start + most], learned)
+            yield Sequence(ids, learned, sizes)
 
     def fitted(self, most: int, kept: int) -> Sequence:
         """At most ``most`` tokens: without the start of what comes before the response, but for the first ``kept``; and
         without the end of a response that is longer by itself."""
         import numpy as np
 
-        over = min(len(self.ids) - most, self.prompt - kept - 1)
-        if over > 0:
-            ids, learned = (np.concatenate([part[:kept], part[kept + over :]]) for part in (self.ids, self.learned))
-            return Sequence(ids[:most], learned[:most], self.prompt - over)
-        return Sequence(self.ids[:most], self.learned[:most], self.prompt)
+        over = max(0, min(len(self.ids) - most, self.prompt - kept - 1))
+        parts = (self.ids, self.learned, self.sizes)
+        ids, learned, sizes = (np.concatenate([part[:kept], part[kept + over :]])[:most] for part in parts)
+        learned[:1] = False  # nothing comes before it that it could follow from
+        return Sequence(ids, learned, sizes, self.prompt - over)
 
 
 def _text(tokenizers: Tokenizers, begin: list[int], text: str) -> Sequence:
@@ -125,10 +133,14 @@ def _text(tokenizers: Tokenizers, begin: list[int], text: str) -> Sequence:
 
     end = [] if tokenizers.end is None else [tokenizers.end]
     ids = [*begin, *tokenizers.text.encode(text, add_special_tokens=False).ids, *end]
-    return Sequence(np.array(ids), np.ones(len(ids), bool))
+    sizes = np.zeros(len(ids), int)
+    sizes[:1] = len(text.encode())  # of all pieces, for they are added up; to tell them apart would double the time
+    return Sequence(np.array(ids), np.ones(len(ids), bool), sizes)
 
 
-def conversation(tokenizers: Tokenizers, begin: list[int], turns: list[Turn], response: str | None) -> Sequence:
+def conversation(
+    tokenizers: Tokenizers, begin: list[int], turns: list[Turn], response: str | None, special: Mapping[int, str]
+) -> Sequence:
     """A conversation, in which what the assistant says is learned; without a ``response``, up to where it would begin.
 
     A model without a template goes on with the text itself.
@@ -154,14 +166,37 @@ def conversation(tokenizers: Tokenizers, begin: list[int], turns: list[Turn], re
                 "cannot be learned alone; choose another base.model, or its version without a chat template"
             )
     found = tokenizers.text.encode(text, add_special_tokens=False)
-    starts = np.array([start for start, _ in found.offsets], np.int64)
+    ids, offsets = found.ids, found.offsets
+    starts = np.array([start for start, _ in offsets], np.int64)
     learned = np.zeros(len(starts), bool)
     for start, end in spans:
         learned |= (starts >= start) & (starts < end)
     prompt = int((starts < len(asked)).sum())
     ahead = [] if tokenizers.template else begin  # a template has all that there is to read
-    ids = np.array([*ahead, *found.ids])
-    return Sequence(ids, np.concatenate([np.zeros(len(ahead), bool), learned]), prompt + len(ahead))
+    learned, sizes = (np.pad(part, (len(ahead), 0)) for part in (learned, _sizes(text, ids, offsets, special)))
+    return Sequence(np.array([*ahead, *ids]), learned, sizes, prompt + len(ahead))
+
+
+def _special(tokenizers: Tokenizers) -> dict[int, str]:
+    """The special tokens, by id."""
+    return {token: kind.content for token, kind in tokenizers.text.get_added_tokens_decoder().items() if kind.special}
+
+
+def _sizes(text: str, ids: list[int], offsets: list[tuple[int, int]], special: Mapping[int, str]) -> np.ndarray:
+    """How many bytes of ``text``, in UTF-8, each token stands for: from where it starts to where the next does, so that
+    each byte counts once.  A character of several tokens is the last one's."""
+    import numpy as np
+
+    raw = np.frombuffer(text.encode(), np.uint8)
+    characters = np.append(np.flatnonzero((raw & 0xC0) != 0x80), len(raw))  # the first byte of each, and the end
+    bounds = characters[[*(start for start, _ in offsets), len(text)]]
+    bounds[0] = 0  # with what a tokenizer leaves out before the first token
+    sizes: np.ndarray = np.diff(bounds)
+    for place in np.flatnonzero(np.isin(ids, list(special))):
+        # What the template has by its name says nothing; the token of an unknown word, which is special too, does.
+        if text[slice(*offsets[place])].strip() == special[ids[place]]:
+            sizes[place] = 0
+    return sizes
 
 
 def _said(tokenizers: Tokenizers, turns: list[Turn], text: str) -> Iterator[tuple[int, int] | None]:
@@ -190,7 +225,9 @@ def judge(evidence: Evidence) -> Scored:
 
     from pipeline.metrics import rouge, translation
 
-    scores, details = likelihoods(evidence, "label")
+    features = evidence.features
+    sizes = np.bincount(features.examples, features.numbers("bytes"), evidence.corpus.num_rows)
+    scores, details = likelihoods(evidence, sizes)
     asked = [place for place, text in enumerate(evidence.written) if text is not None]
     if asked:
         spoken = evidence.task.language

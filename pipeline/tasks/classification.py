@@ -123,8 +123,8 @@ def decode(evidence: Evidence) -> Iterator[dict[str, Any]]:
 
 def judge(evidence: Evidence) -> Scored:
     """Accuracy, precision, recall and F1 (macro and weighted), Matthews' correlation; ``baseline_accuracy`` is that of
-    always answering the commonest label.  Where one of two labels is to be found, ``f1`` and the like are its own, and
-    ``baseline_f1`` is that of always answering it.
+    always answering the commonest label of what was learned from.  Where one of two labels is to be found, ``f1`` and the
+    like are its own, and ``baseline_f1`` is that of always answering it.
 
     Details: per label, confusion matrix, and 95% bootstrap intervals.
     """
@@ -140,12 +140,15 @@ def judge(evidence: Evidence) -> Scored:
     )
     found = metrics.scores(answers, targets)
     details = metrics.details(answers, targets, labels)
-    found["baseline_accuracy"] = float(np.bincount(targets).max() / len(targets))
+    if evidence.train is not None:
+        commonest = np.bincount(evidence.train["label"].to_numpy()).argmax()
+        found["baseline_accuracy"] = float((targets == commonest).mean())
     if positive:
         found |= {name: value for name, value in details["labels"][positive].items() if name != "rows"}
         found["baseline_f1"] = _f1(labels, positive)(np.full_like(targets, labels.index(positive)), targets)
     first = sorted(HEADLINE, key=lambda name: name != "f1") if positive else HEADLINE
-    scores = {name: round(found[name], 6) for name in [*first, *(n for n in found if n not in HEADLINE)]}
+    order = [*(n for n in first if n in found), *(n for n in found if n not in HEADLINE)]
+    scores = {name: round(found[name], 6) for name in order}
     details["intervals"] = {
         name: [round(bound, 6) for bound in bootstrap(statistic, answers, targets)]
         for name, statistic in (("accuracy", _accuracy), ("f1", _f1(labels, positive)))

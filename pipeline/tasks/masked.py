@@ -77,7 +77,9 @@ def hidden(ids: np.ndarray, special: np.ndarray, share: float) -> np.ndarray:
 def judge(evidence: Evidence) -> Scored:
     """Perplexity of hidden tokens, beside that of a model that knows only how common each token is; and
     pseudo-perplexity, for which each token is hidden alone (Salazar et al. 2020)."""
-    scores, details = likelihoods(evidence, "text")
+    import pyarrow.compute as pc
+
+    scores, details = likelihoods(evidence, pc.binary_length(evidence.corpus["text"]).to_numpy())
     # Bits per byte mean nothing of a share of the tokens.
     scores = {name: value for name, value in scores.items() if "bits" not in name}
     if evidence.extra is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,16 @@ def test_sure_logits_give_the_very_labels_and_full_marks(tried: Try, task: Any) 
     scores, details = classification.judge(evidence)
     assert (scores["accuracy"], scores["f1"], scores["baseline_accuracy"]) == (1, 1, 0.8)
     assert next(iter(scores)) == "accuracy" and details["intervals"]["accuracy"] == [1, 1]
+
+
+@pytest.mark.parametrize("task", [Classification(), PairClassification()], ids=["one", "pair"])
+def test_the_baseline_answers_the_commonest_label_of_training_not_of_what_is_judged(tried: Try, task: Any) -> None:
+    trial = tried(task, labelled(*(("first", "second") if task.segments else ("text",))))
+    judged = trial.corpus.table("train").take([0, 2, 4])  # of ham, which is commoner in training, there is one
+    evidence = replace(trial.evidence(one_hot([0, 1, 1], 2), {}), corpus=judged)
+    assert classification.judge(evidence)[0]["baseline_accuracy"] == pytest.approx(1 / 3, abs=1e-6)
+    alone, _ = classification.judge(replace(evidence, train=None))
+    assert "baseline_accuracy" not in alone and next(iter(alone)) == "accuracy"
 
 
 def test_texts_of_one_part_have_no_types_and_pairs_tell_theirs_apart(tried: Try) -> None:

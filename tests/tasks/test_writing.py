@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.tasks.masked import KIND as MASKED
 from pipeline.tasks.masked import MaskedLanguageModeling
 from pipeline.tasks.seq2seq import Summarization, Translation
 from tests.conftest import make_writer
+from tests.tasks.conftest import ODD
 
 END = {"eos_token": "</s>", "bos_token": "<s>"}
 
@@ -104,6 +106,68 @@ def test_a_prompt_that_is_too_long_loses_its_start_and_is_counted(tokenizers: To
     assert tokenizers.text.decode(ids[:prompt]).endswith("### Assistant:\n")
 
 
+ANSWERS = ("das schöne Sofa 猫 👩‍👩‍👧", "auf der Matte")
+TALK = (("user", "wer saß?"), ("assistant", ANSWERS[0]), ("user", "und wo?"))
+
+
+def test_the_bytes_of_a_conversation_are_those_of_all_that_the_assistant_says(tokenizers: Tokenizers) -> None:
+    found = CausalLanguageModeling().encode(tokenizers, talk(*TALK, answer=ANSWERS[1]), 256)
+    assert learned(tokenizers, found) == "".join(f"{answer}</s>" for answer in ANSWERS)
+    assert found.columns["bytes"] == [sum(len(answer.encode()) for answer in ANSWERS)]
+
+
+@pytest.mark.parametrize("most", [90, 60, 30])
+def test_bytes_that_a_row_has_no_room_for_are_not_counted(tokenizers: Tokenizers, most: int) -> None:
+    turns = (("user", "who?"), ("assistant", "the cat " * 9), ("user", "where?"))
+    found = CausalLanguageModeling().encode(tokenizers, talk(*turns, answer="on the mat " * 20), most)
+    assert found.cut == 1
+    assert found.columns["bytes"] == [len(learned(tokenizers, found).replace("</s>", ""))]
+
+
+def test_the_first_token_of_a_row_follows_from_nothing_and_has_no_bytes(tokenizers: Tokenizers) -> None:
+    bare = replace(tokenizers, template="{% for m in messages %}{{ m['content'] }}{% endfor %}")
+    turns = (("assistant", "the cat sat on the mat " * 9), ("user", ""))
+    found = CausalLanguageModeling().encode(bare, talk(*turns, answer="a dog"), 20)
+    label, text = found.columns["label"][0], learned(bare, found)
+    assert label[0] == IGNORED and (label[1:] != IGNORED).all()
+    assert found.columns["bytes"] == [len(text)]
+
+
+def test_a_character_of_several_tokens_has_its_bytes_once(tokenizers: Tokenizers) -> None:
+    counts = []
+    for most in (2, 3, 4, 5):  # one token of the prompt, and the first of the answer
+        found = CausalLanguageModeling().encode(tokenizers, talk(("user", "who?"), answer="猫"), most)
+        counts += found.columns["bytes"]
+    assert counts == [0, 0, 3, 3], "three tokens, and the end"
+
+
+def test_unknown_words_have_their_bytes_and_what_a_template_writes_has_none() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    known = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1, "the": 2}, "<unk>"))
+    known.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    known.add_special_tokens(["<unk>", "</s>"])
+    found = CausalLanguageModeling().encode(
+        Tokenizers(known, known, TEMPLATE, END, 1), talk(("user", "who?"), answer="the Kätzchen"), 64
+    )
+    assert found.columns["label"][0][-3:].tolist() == [2, 0, 1]
+    assert found.columns["bytes"] == [len("the Kätzchen".encode())]
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_the_pieces_of_a_long_text_have_each_of_its_bytes_once(tokenizers: Tokenizers, stride: int) -> None:
+    text = "</s>".join(ODD)  # of a text all is text
+    found = CausalLanguageModeling(stride=stride).encode(tokenizers, talk(answer=text), 16)
+    assert len(found.encodings) > 3 and sum(found.columns["bytes"]) == len(text.encode())
+
+
+def test_bits_per_byte_are_of_what_is_learned_however_long_the_answer_is() -> None:
+    found = evidence(CausalLanguageModeling(), {"label": ["an answer that was cut"]}, [])
+    scores, _ = CAUSAL.judging.judge(replace(found, learned=found.features))
+    assert scores["bits_per_byte"] == pytest.approx(8 / np.log(2) / 6, abs=1e-6)
+    assert scores["baseline_bits_per_byte"] == pytest.approx(np.log2(3 / 2) / 6, abs=1e-6)
+
+
 def test_a_template_that_changes_what_was_said_is_refused(tokenizer: Any) -> None:
     template = "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
     odd = Tokenizers(tokenizer, tokenizer, template, END, 2)
@@ -142,9 +206,10 @@ def test_targets_end_with_the_token_that_ends_them_and_cuts_are_counted(tmp_path
 
 
 def evidence(task: Any, corpus: dict[str, Any], written: list[str], logits: Any = ((8.0, 4, 2),)) -> Evidence:
-    count = len(written)
+    """A row of one token and six bytes for each example."""
+    count = len(corpus["label"] if "label" in corpus else corpus["text"])
     rows = pa.table({"input_ids": pa.array([[1]] * count, pa.list_(pa.int32())), "example": pa.array(range(count), pa.int32()),
-                     "label": pa.array([[1]] * count, pa.list_(pa.int32()))})  # fmt: skip
+                     "label": pa.array([[1]] * count, pa.list_(pa.int32())), "bytes": pa.array([6] * count, pa.int32())})  # fmt: skip
     numbers = np.resize(np.asarray(logits, np.float32), (count, 3))
     return Evidence(numbers, Features(rows, 0), pa.table(corpus), [], task, {}, extra=pa.table({"text": written}))
 
@@ -198,6 +263,17 @@ def test_pseudo_perplexity_is_told_beside_that_of_hidden_tokens() -> None:
     scores, details = MASKED.judging.judge(some)
     assert scores["pseudo_perplexity"] == pytest.approx(np.exp(3), rel=1e-5)
     assert details["pseudo_perplexity"] == {"texts": 1, "tokens": 2}
+
+
+def test_the_baseline_of_hidden_tokens_expects_none_that_are_never_hidden() -> None:
+    kinds = {"input_ids": pa.int32(), "label": pa.int32(), "special": pa.int8()}
+    rows = {"input_ids": [[8, 5, 6, 9]], "label": [[IGNORED, 5, IGNORED, IGNORED]], "special": [[1, 0, 0, 1]]}
+    lists = {name: pa.array(rows[name], pa.list_(kind)) for name, kind in kinds.items()}
+    features = Features(pa.table({**lists, "example": pa.array([0], pa.int32())}), 0)
+    found = evidence(MaskedLanguageModeling(), {"text": ["a b"]}, ["-"])
+    scores, _ = MASKED.judging.judge(replace(found, features=features, learned=features, extra=None))
+    # Seven ids, 0 to 6, each counted once more than it was seen: 5 has two of nine.
+    assert scores["baseline_perplexity"] == pytest.approx(9 / 2)
 
 
 @pytest.mark.parametrize(
