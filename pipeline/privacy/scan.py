@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
 
+from pipeline.corpora import encodings
 from pipeline.errors import UserError
 from pipeline.fields import require
-from pipeline.privacy import headers
+from pipeline.privacy import documents, headers, strings
 from pipeline.privacy.findings import KINDS, Finding
 from pipeline.privacy.recognizers import find
 
 TOLD = 10  # places in a message
 MARK = 6  # hexadecimal digits: enough to tell findings apart, too few to find out a telephone number by trying all
-KEY = "a key"  # what a name in JSON is called, where it is what was found
-# Weights and graphs: of these, what their makers wrote into their heads is looked at.
-BINARY = (".onnx", ".safetensors", ".bin", ".pb", ".tflite")
-_ALLOWED = re.compile(rf"(?:{'|'.join(KINDS)})(?::[0-9a-f]{{{MARK}}})?")
+UNREAD = "unread"  # what allows a file that cannot be read
+HEADED = (".onnx", ".safetensors")  # of these, what their makers wrote into their heads is looked at
+# Weights, graphs and vocabularies without compression, so that their strings stand in them as they are.
+PLAIN = re.compile(r".+\.(?:bin|pb|tflite|index|data|data-[0-9]+-of-[0-9]+|model)", re.IGNORECASE)
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # what people write in no encoding but UTF-16
+UNSURE = ("", "utf-16-le", "utf-16-be")  # some bytes that are no text make characters of UTF-16 as well
+HEAD = 4096  # bytes
+_ALLOWED = re.compile(rf"(?:{'|'.join((*KINDS, UNREAD))})(?::[0-9a-f]{{{MARK}}})?")
 Said = tuple[int, str, str]  # line, or 0 if there is none; where in it; text
 
 
@@ -41,7 +45,7 @@ class Place:
 
 
 def check(files: Mapping[str, Path], allow: Sequence[str]) -> None:
-    """Refuse to publish what looks personal or secret.
+    """Refuse to publish what looks personal or secret, and what cannot be read.
 
     Args:
         files: by the names that they would have.
@@ -50,18 +54,31 @@ def check(files: Mapping[str, Path], allow: Sequence[str]) -> None:
     Raises:
         UserError: there is such a thing; the message lists the first places, none of it whole.
     """
-    found = scan(files, allow)
-    if not found:
-        return
-    count = "1 place looks" if len(found) == 1 else f"{len(found):,} places look"
-    listed = [str(place) for place in found[:TOLD]]
-    if len(found) > TOLD:
-        listed.append(f"and {len(found) - TOLD:,} more")
-    raise UserError(
-        f"publication: {count} personal or secret, so nothing was uploaded; take it out of the data (corpus.mask={','.join(_kinds(found))} "
-        f"does), or allow what may be known with publication.allow={found[0].name},… or with a kind alone",
-        *listed,
-    )
+    places = scan(files, allow)
+    unread = [place for place in places if place.name.startswith(UNREAD)]
+    found = [place for place in places if not place.name.startswith(UNREAD)]
+    told = []
+    if found:
+        count = "1 place looks" if len(found) == 1 else f"{len(found):,} places look"
+        told += _told(
+            f"publication: {count} personal or secret, so nothing was uploaded; take it out of the data (corpus.mask={','.join(_kinds(found))} "
+            f"does), or allow what may be known with publication.allow={found[0].name},… or with a kind alone",
+            found,
+        )
+    if unread:
+        count = "1 file is" if len(unread) == 1 else f"{len(unread):,} files are"
+        told += _told(
+            f"publication: {count} neither text nor of a form that is looked through, so nothing was uploaded; take it out of the base "
+            f"model, or allow what you know to hold nothing personal or secret with publication.allow={unread[0].name},…",
+            unread,
+        )
+    if told:
+        raise UserError(*told)
+
+
+def _told(what: str, found: Sequence[Place]) -> list[str]:
+    more = [f"and {len(found) - TOLD:,} more"] if len(found) > TOLD else []
+    return [what, *map(str, found[:TOLD]), *more]
 
 
 def _kinds(found: Sequence[Place]) -> list[str]:
@@ -78,24 +95,55 @@ def require_known(allow: Sequence[str]) -> None:
     for each in allow:
         require(
             _ALLOWED.fullmatch(each) is not None,
-            f"allow={each}: expected KIND:MARK as a refusal names it, such as email:1f2e3d, or one of {', '.join(KINDS)}",
+            f"allow={each}: expected KIND:MARK as a refusal names it, such as email:1f2e3d, or one of {', '.join((*KINDS, UNREAD))}",
         )
 
 
 def scan(files: Mapping[str, Path], allow: Collection[str] = ()) -> list[Place]:
-    """All places but those that are allowed, by file and line.
+    """All places but those that are allowed, by file and line; also each file that cannot be read.
 
-    Of files that are no text only what their headers say is read.
+    Of safetensors and ONNX files what their headers say is read, of other weights and graphs the addresses and secrets
+    among their bytes.
     """
-    places = []
-    for name, file in sorted(files.items()):
-        for line, key, text in _said(file):
-            for finding in find(text):
-                mark = name_of(finding)
-                if mark not in allow and finding.kind not in allow:
-                    at = line + text.count("\n", 0, finding.start) if not key else line
-                    places.append(Place(name, at, _hidden(key), shown(finding), mark))
-    return places
+    places = (place for name, file in sorted(files.items()) for place in _places(name, file))
+    return [place for place in places if place.name not in allow and place.name.partition(":")[0] not in allow]
+
+
+def _places(name: str, file: Path) -> Iterator[Place]:
+    if file.suffix.lower() in HEADED:
+        try:
+            said = list(headers.said(file))
+        except headers.DAMAGED:  # or another file under this name
+            yield from _among_bytes(name, file)
+        else:
+            yield from _in_texts(name, ((0, key, text) for key, text in said))
+        return
+    encoding = _encoding(file)
+    if encoding:
+        yield from _in_texts(name, _said(file, file.read_text(encoding=encoding, errors="replace")))
+    elif not PLAIN.fullmatch(file.name):
+        yield _unread(name, file)
+        return
+    if encoding in UNSURE:
+        yield from _among_bytes(name, file)
+
+
+def _unread(name: str, file: Path) -> Place:
+    with file.open("rb") as stream:
+        mark = file_digest(stream, "sha256").hexdigest()[:MARK]
+    return Place(name, 0, "", f"{file.stat().st_size:,} bytes", f"{UNREAD}:{mark}")
+
+
+def _in_texts(file: str, said: Iterable[Said]) -> Iterator[Place]:
+    for line, key, text in said:
+        for finding in find(text):
+            at = line + text.count("\n", 0, finding.start) if not key else line
+            yield Place(file, at, _hidden(key), shown(finding), name_of(finding))
+
+
+def _among_bytes(name: str, file: Path) -> Iterator[Place]:
+    for start, finding in strings.found(file):
+        yield Place(name, 0, f"byte {start + 1:,}", shown(finding), name_of(finding))
 
 
 def name_of(finding: Finding) -> str:
@@ -121,12 +169,20 @@ def _hidden(key: str) -> str:
     return key
 
 
-def _said(file: Path) -> Iterator[Said]:
-    """The texts in a file."""
-    if not _is_text(file):
-        yield from ((0, key, text) for key, text in headers.said(file))
-        return
-    content = file.read_text(encoding="utf-8", errors="replace")
+def _encoding(file: Path) -> str:
+    """What a file of text is written in; "" if it is no text."""
+    with file.open("rb") as stream:
+        head = stream.read(HEAD)
+    if PLAIN.fullmatch(file.name) and b"\x00" in head:
+        return ""
+    try:
+        return encodings.detect(file)
+    except UserError:  # not all of it is of one encoding, or of one that nobody can guess
+        return "" if _NO_TEXT.search(head) or _NO_TEXT.search(file.read_bytes()) else "utf-8"
+
+
+def _said(file: Path, content: str) -> Iterator[Said]:
+    """The texts in a file of text."""
     match file.suffix.lower():
         case ".json":
             yield from _document(content, content)
@@ -137,21 +193,14 @@ def _said(file: Path) -> Iterator[Said]:
             yield 1, "", content
 
 
-def _is_text(file: Path) -> bool:
-    if file.suffix.lower() in BINARY:
-        return False
-    with file.open("rb") as stream:
-        return b"\x00" not in stream.read(4096)
-
-
 def _document(content: str, whole: str) -> Iterator[Said]:
-    """The texts in JSON, with their lines in ``whole``; numbers are nobody's."""
+    """The texts in JSON, with their lines in ``whole``."""
     try:
-        document = json.loads(content)
-    except ValueError:
+        texts = list(documents.texts(content))
+    except (ValueError, RecursionError):
         yield 1, "", content
         return
-    for key, text in _texts(document, ""):
+    for key, text in texts:
         if find(text):
             yield _line(text, whole), key or "the text", text
 
@@ -162,16 +211,3 @@ def _line(text: str, whole: str) -> int:
         if place >= 0:
             return whole.count("\n", 0, place) + 1
     return 0
-
-
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Every text in JSON with where it is, also the names of values."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            yield f"{path} ({KEY})" if path else KEY, name
-            yield from _texts(each, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _texts(each, f"{path}[{number}]")

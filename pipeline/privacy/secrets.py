@@ -24,14 +24,14 @@ _PASSWORD = 1  # group
 Pattern = tuple[re.Pattern[str], int, Callable[[str], bool]]  # with the group that is secret, and what it must pass
 
 
-def secrets(text: str) -> Iterator[tuple[int, int]]:
-    """Where secrets stand in a text."""
+def secrets(text: str, joined: bool = False) -> Iterator[tuple[int, int]]:
+    """Where secrets stand in a text; ``joined`` if a letter before one need not belong to it."""
     if not _WORTH_A_LOOK.search(text):
         return
     for pattern, group, fine in _patterns():
         for match in pattern.finditer(text):
             start, end = match.span(group)
-            if not fine(match[group]) or _inside_a_word(text, match.start()):
+            if not fine(match[group]) or (not joined and _inside_a_word(text, match.start())):
                 continue
             more = None if group else _MORE.match(text, end)
             yield start, more.end() if more else end
