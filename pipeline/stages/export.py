@@ -96,7 +96,8 @@ class _Gate:
             try:
                 return self._made(form, place, share)
             except TooInexact as error:
-                say(f"{error}: it is made again with more of it in float")
+                what, *_ = str(error).partition(";")  # what to do about it comes behind
+                say(f"{what}; it is made again with more of it in float")
                 shutil.rmtree(place)
         return self._made(form, place, last)
 
