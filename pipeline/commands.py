@@ -31,7 +31,15 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 def home() -> Path:
     """Where ``.store/`` and ``results/`` are: here, or where PIPELINE_HOME says."""
-    return Path(os.environ.get("PIPELINE_HOME") or ".")
+    place = Path(os.environ.get("PIPELINE_HOME") or ".")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"PIPELINE_HOME={place!s:.80}: no folder, and cannot be made one ({error.strerror}); name a folder that "
+            "this user can write into"
+        ) from None
+    return place
 
 
 def list_recipes() -> None:
