@@ -59,6 +59,14 @@ def test_a_row_of_another_length_is_refused_with_its_line(tmp_path: Path, conten
         rows(file)
 
 
+@pytest.mark.parametrize("before", ["\n\n", "sep=,\n\n"])
+@pytest.mark.parametrize(("row", "what"), [("a,b,c\n", "3 fields"), ('"a,b\n', "never closed")])
+def test_lines_before_the_header_are_counted(tmp_path: Path, before: str, row: str, what: str) -> None:
+    file = put(tmp_path / "data.csv", f"{before}text,label\na,b\n{row}")
+    with refusing(f"{file}, line 5: ", what):
+        rows(file)
+
+
 def test_a_stray_quote_is_refused_with_its_line_and_the_way_to_write_it(tmp_path: Path) -> None:
     file = put(tmp_path / "data.csv", 'text,label\na,b\n"a "fine" soup",b\nc,d\n')
     with refusing(f"{file}, line 3", "expected after", 'written twice, as in ""'):
