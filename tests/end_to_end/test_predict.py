@@ -298,7 +298,7 @@ def test_files_that_cannot_be_read_are_refused(finish: Finish, tmp_path: Path) -
     odd.write_text("x", encoding="utf-8")
     plain.write_text("x\n", encoding="utf-8")
     assert refused(finish("topics").predict("--file", missing), f"--file {missing}: no such file")
-    assert refused(finish("topics").predict("--file", tmp_path), f"--file {tmp_path}: no such file")
+    assert refused(finish("topics").predict("--file", tmp_path), f"--file {tmp_path}: a folder; it wants a file")
     assert refused(finish("topics").predict("--file", odd), f"--file {odd}", ".csv", ".txt")
     assert refused(finish("nli").predict("--file", plain), f"--file {plain}", "first, second", ".jsonl or .csv")
 
