@@ -12,7 +12,7 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, TextIO
 
-from pipeline.corpora import arrow, columns, conll, encodings, squad
+from pipeline.corpora import arrow, columns, conll, encodings, jsons, squad
 from pipeline.corpora.columns import Layouts
 from pipeline.errors import UserError
 
@@ -147,21 +147,25 @@ def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
         for line, text in enumerate(stream, 1):
             if text.strip():
                 try:
-                    record = json.loads(text)
+                    record = jsons.loads(text)
                 except json.JSONDecodeError as error:
                     raise UserError(
                         f"{file}, line {line}: not JSON: {error.msg} at character {error.pos + 1}"
                     ) from None
+                except jsons.Beyond as error:
+                    raise UserError(f"{file}, line {line}: {error}") from None
                 yield file, line, *_fields(record, layouts, at(file, line))
 
 
 def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     text = file.read_text(encoding=encodings.detect(file, encoding))
     try:
-        document = json.loads(text)
+        document = jsons.loads(text)
     except json.JSONDecodeError as error:
         hint = "; one object a line is called .jsonl" if error.msg == "Extra data" else ""
         raise UserError(f"{file}, line {error.lineno}: not JSON: {error.msg}{hint}") from None
+    except jsons.Beyond as error:
+        raise UserError(f"{file}: {error}") from None
     records = squad.flattened(document, str(file)) or document
     if isinstance(records, dict):
         lists = [value for value in records.values() if isinstance(value, list)]
