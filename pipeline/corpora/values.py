@@ -56,7 +56,8 @@ def number(row: Row, field: str) -> float:
     except (TypeError, ValueError, OverflowError):  # JSON has numbers of any size
         found = math.nan
     if not math.isfinite(found):
-        raise _unfit(row, field, "not a number")
+        large = isinstance(value, int | float) and not isinstance(value, bool)
+        raise _unfit(row, field, "too large to be learned" if large else "not a number")
     return found
 
 

@@ -117,10 +117,10 @@ def test_a_sentence_where_a_file_is_meant_is_a_mistake(cli: Cli, setting: str) -
     refused(cli("plan", "sentiment", f"{setting}={LONG}"), "error: a long sentence", "too long for the name of a file")
 
 
-@pytest.mark.parametrize("place", ["{file}", "{file}/within", "/proc/nothing", LONG])
+@pytest.mark.parametrize("place", ["{file}", "{file}/within", "/proc", "/proc/nothing", LONG])
 def test_a_home_that_can_be_no_folder_is_named(toy: Recipe, place: str) -> None:
     home = place.format(file=toy.file)
-    refused(toy.call("run", PIPELINE_HOME=home), f"error: PIPELINE_HOME={home:.80}: no folder, and cannot be made one")
+    refused(toy.call("run", PIPELINE_HOME=home), f"error: PIPELINE_HOME={home:.80}: there can be no .store in it")
 
 
 @pytest.mark.parametrize("problem", ["EROFS", "ENOTDIR", "ELOOP", "ENAMETOOLONG"])

@@ -158,7 +158,7 @@ def test_a_score_beyond_all_numbers_is_refused_with_its_line(tmp_path: Path) -> 
     file = put(tmp_path / "data.jsonl", '{"text": "a", "score": 1' + "0" * 400 + "}\n")
     form = form_of(Regression())
     (row,) = read([file], form.layouts)
-    with refusing(f"{file}, line 1: column 'score' holds a number (1000", "not a number"):
+    with refusing(f"{file}, line 1: column 'score' holds a number (1000", "too large to be learned"):
         list(form.examples(row))
 
 
