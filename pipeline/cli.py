@@ -18,6 +18,15 @@ from pipeline.step import WiringError
 
 MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 
+# Errors of the system that are of the place that was named, not of this program.  Others, such as a file that is not
+# there, may be mistakes of ours, and keep their traceback.
+PLACES = {
+    errno.ENAMETOOLONG: "too long for the name of a file or folder; name one, or give a text with --text",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; name another place, or move that file",
+    errno.ELOOP: "a link that leads back to itself; name the file or folder that is meant",
+    errno.EROFS: "on a disk that can only be read; name another place, such as with PIPELINE_HOME",
+}
+
 # Frameworks talk a lot, and ask the network for news; what is set outside wins.
 QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
@@ -58,15 +67,23 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; print into nothing
         return FAILURE
     except OSError as error:
-        if isinstance(error, PermissionError):
-            return _complain(f"{error.filename}: no permission to read or write it; give it to this user", MISTAKE)
-        if error.errno != errno.ENOSPC:
-            raise
-        return _complain(
+        if text := _explained(error):
+            return _complain(text, FAILURE if error.errno == errno.ENOSPC else MISTAKE)
+        raise
+
+
+def _explained(error: OSError) -> str:
+    """What to say of an error of the system; nothing, if it may be a mistake of this program."""
+    if error.errno == errno.ENOSPC:
+        return (
             f"no space left on the disk ({error.filename or 'while writing'}); what was finished is kept; "
-            "`python -m pipeline clean --dry-run` lists what can go",
-            FAILURE,
+            "`python -m pipeline clean --dry-run` lists what can go"
         )
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: no permission to read or write it; give it to this user"
+    if error.filename and error.errno in PLACES:
+        return f"{error.filename!s:.80}: {PLACES[error.errno]}"
+    return ""
 
 
 def _complain(text: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -34,6 +35,21 @@ def home() -> Path:
     return Path(os.environ.get("PIPELINE_HOME") or ".")
 
 
+def _store() -> Store:
+    """The store, in a folder that is there."""
+    place = home() / ".store"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise UserError(
+            f"PIPELINE_HOME={place.parent!s:.80}: there can be no .store in it ({error.strerror}); name a folder that "
+            "this user can write into"
+        ) from None
+    return Store(place)
+
+
 def list_recipes() -> None:
     """A line a recipe."""
     for name, summary in recipes.summaries():
@@ -54,7 +70,7 @@ def show(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
 
 def plan(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
     """What a run would do with each step, and why; nothing is made."""
-    store = Store(home() / ".store")
+    store = _store()
     target, *_ = _target(recipe, assignments, file, store)
     last = runs.last_keys(_runs(store), recipes.title(recipe))
     width, found = _width(target.walk()), set()
@@ -82,7 +98,7 @@ def run(
 ) -> None:
     """Bring a recipe up to date, record the run, and lay out its results."""
     begun = time.perf_counter()
-    store, title = Store(home() / ".store"), recipes.title(recipe)
+    store, title = _store(), recipes.title(recipe)
     target, config, codes = _target(recipe, assignments, file, store, newer=newer)
     goal = _known(until, target) if until else target
     for name in force:
@@ -142,7 +158,7 @@ def _die_like_ctrl_c() -> None:
 
 def why(recipe: str, name: str, assignments: Sequence[str], file: Path | None) -> None:
     """All that a step depends on, as JSON, after what differs from its last result."""
-    store = Store(home() / ".store")
+    store = _store()
     target, *_ = _target(recipe, assignments, file, store)
     step = _known(name, target)
     last = runs.last_keys(_runs(store), recipes.title(recipe))
@@ -162,7 +178,7 @@ def clean(keep: int, size: str | None, *, dry_run: bool) -> None:
     if keep < 1:
         raise UserError(f"--keep {keep}: the last run of each recipe always stays; 1 is the least")
     limit = None if size is None else _bytes(size)
-    store = Store(home() / ".store")
+    store = _store()
     with cleaning.alone(store, lambda who: print(f"waiting for {who}, which is running", flush=True)):
         chosen = cleaning.removable(store, _runs(store), keep=keep, size=limit)
         for entry in store.broken():

@@ -186,7 +186,10 @@ def read(form: Form, file: Path, encoding: str = "") -> Iterator[Row]:
         UserError: it has none, or see :func:`pipeline.corpora.rows.read`.
     """
     if not file.is_file():
-        raise UserError(f"--file {file}: no such file")
+        what = files.oddity(file)
+        raise UserError(
+            f"--file {file}: {f'{what}; it wants a file, to read more than once' if what else 'no such file'}"
+        )
     found = _rows(form, file, encoding)
     first = next(found, None)  # so that what is wrong with the file is said before a model is loaded
     if first is None:

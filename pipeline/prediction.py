@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import durable, formats, inference, recipes
+from pipeline import destination, formats, inference, recipes
 from pipeline.backends import Asking, Generation
 from pipeline.commands import home
 from pipeline.config import override
@@ -37,15 +37,21 @@ def predict(
         raise UserError(f"--format {format}: no such format; {nearest(format, formats.CLASSES)}")
     task, form, judging, encoding, generation = _asked(recipe, assignments, settings)
     rows = [inference.typed(form, texts)] if file is None else inference.read(form, file, encoding)
-    model = inference.Model(_results(recipe), task, form, judging, format, generation=generation)
-    if out is None:
-        for answer in model.answers(rows):
+    place = _results(recipe)
+
+    def load() -> inference.Model:
+        return inference.Model(place, task, form, judging, format, generation=generation)
+
+    if out is None or destination.is_stdout(out):
+        for answer in load().answers(rows):
             print(json.dumps(answer, ensure_ascii=False))
         return
     listener.set(Console(0))
-    with durable.replacing(out) as stream, work("predicting", 0) as advance:
-        for answer in model.answers(rows, advance):
-            stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    with destination.writing(out, file) as stream:  # before the model is loaded: it may be no place to write
+        model = load()
+        with work("predicting", 0) as advance:
+            for answer in model.answers(rows, advance):
+                stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
     print(f"{out}: written")
 
 

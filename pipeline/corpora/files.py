@@ -46,6 +46,8 @@ def lay(source: Path, subset: str = "", *, plain: bool = False) -> Layout:
             raise UserError(f"{source}: cannot read {source.suffix or 'a file without an ending'}; {_possible()}")
         return Layout(source.parent, {WHOLE: (source,)}, _labels_beside(source))
     if not source.is_dir():
+        if what := oddity(source):
+            raise UserError(f"{source}: {what}; it wants a file or a folder, to read more than once")
         raise UserError(f"{source}: no such file or folder{_nearest(source)}")
     source = _inner(source, subset)
     parts = _split_files(source) or _text_folders(source) or (_plain_files(source) if plain else {})
@@ -57,6 +59,16 @@ def lay(source: Path, subset: str = "", *, plain: bool = False) -> Layout:
     if "train" not in parts and WHOLE not in parts:
         raise UserError(f"{source}: no train split; there are {' and '.join(parts)}: add train.csv or the like")
     return Layout(source, parts, _labels_beside(source / "any"))
+
+
+def oddity(place: Path) -> str:
+    """What is there, for people, if it is neither a file nor missing."""
+    kinds = {
+        "a folder": place.is_dir(), "a pipe": place.is_fifo(), "a socket": place.is_socket(),
+        "a device": place.is_char_device() or place.is_block_device(),
+        "a link that leads nowhere": place.is_symlink() and not place.exists(),
+    }  # fmt: skip
+    return next((name for name, is_one in kinds.items() if is_one), "")
 
 
 def _inner(source: Path, subset: str) -> Path:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.corpora import jsons
 from pipeline.corpora.values import plain
 from pipeline.errors import UserError
 
-NUMBER = re.compile(r"-?[0-9]+")
+NUMBER = re.compile(r"-?[0-9]{1,4000}")  # Python reads no number that is much longer
 
 
 class Labels:
@@ -82,8 +82,10 @@ def listed(file: Path | None) -> list[str]:
     if file is None:
         return []
     try:
-        names = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (ValueError, UnicodeDecodeError) as error:
+        names = jsons.loads(file.read_text(encoding="utf-8-sig"))
+    except jsons.Beyond as error:
+        raise UserError(f"{file}: {error}") from None
+    except ValueError as error:
         raise UserError(f"{file}: not JSON: {error}") from None
     if isinstance(names, dict):
         names = _by_number(names)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.corpora import squad, values
+from pipeline.corpora import jsons, squad, values
 from pipeline.corpora.columns import Layouts
 from pipeline.corpora.forms import Example, bad_row
 from pipeline.corpora.labels import Labels
@@ -125,10 +125,7 @@ def _which(answer: Any, choices: Sequence[str], names: Sequence[str], where: str
 
 def _place(written: str, count: int) -> int | None:
     """The place that a number or a letter says, if there is such a choice."""
+    place = jsons.place(written)
     if len(written) == 1 and written.isascii() and written.isalpha():
         place = ord(written.upper()) - ord("A")
-    elif written.isascii() and written.isdigit():
-        place = int(written)
-    else:
-        return None
-    return place if place < count else None
+    return place if place is not None and place < count else None

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from pipeline.corpora import arrow, columns, conll, encodings, squad
+from pipeline.corpora import arrow, columns, conll, encodings, jsons, squad
 from pipeline.corpora.columns import Layouts
 from pipeline.errors import UserError
 
 DELIMITERS = ",;\t|"
+QUOTED = re.compile(r'(?<![^,;\t|])"(?:[^"]|"")*(?:"|$)')  # a cell in quotes
+SEPARATOR = re.compile(r'sep=([^"\w\s]|\t)', re.IGNORECASE)  # how Excel is told the delimiter, in a line of its own
+LONGEST = 100  # lines of a header
 UNLINED = (".json", ".parquet", ".arrow")  # formats in which a row has no line
 
 
@@ -88,19 +92,17 @@ def kind(value: Any) -> str:
 def _table(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with file.open(encoding=encodings.detect(file, encoding), newline="") as stream:
-        header = stream.readline()
-        delimiter = _delimiter(header, file)
-        stream.seek(0)
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
-        begun = 1
+        skipped, delimiter, header = _opening(stream, file)
+        reader = csv.reader(chain(header, stream), delimiter=delimiter, strict=True)
+        begun = skipped + 1
         try:
             header_names = [name.strip() for name in next(reader, [])]
             wanted = columns.found(header_names, layouts, file)
             names = {column.field: name for column, name in wanted}
             places = [(column.field, header_names.index(name)) for column, name in wanted]
-            begun = reader.line_num + 1
+            begun = skipped + reader.line_num + 1
             for cells in reader:
-                line, begun = begun, reader.line_num + 1
+                line, begun = begun, skipped + reader.line_num + 1
                 if not cells:
                     continue
                 if len(cells) != len(header_names):
@@ -114,10 +116,30 @@ def _table(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
             raise UserError(f'{file}, line {begun}: {reason}; inside a text it is written twice, as in ""') from None
 
 
+def _opening(stream: TextIO, file: Path) -> tuple[int, str, list[str]]:
+    """How many lines are before the header, the delimiter, and the header's lines."""
+    skipped, delimiter, header = 0, "", ""
+    while line := stream.readline():
+        if not skipped and (named := SEPARATOR.fullmatch(line.rstrip("\r\n"))):
+            delimiter = named[1]
+        elif line.strip():
+            header = line
+            break
+        skipped += 1
+    lines = [header]
+    while (
+        header.count('"') % 2 and len(lines) < LONGEST and (line := stream.readline())
+    ):  # a name with a line end in it
+        lines.append(line)
+        header += line
+    return skipped, delimiter or _delimiter(header, file), lines
+
+
 def _delimiter(header: str, file: Path) -> str:
     if file.suffix.lower() == ".tsv":
         return "\t"
-    return max(DELIMITERS, key=header.count) if any(d in header for d in DELIMITERS) else ","
+    bare = QUOTED.sub("", header)  # a name may hold what parts others
+    return max(DELIMITERS, key=bare.count) if any(d in bare for d in DELIMITERS) else ","
 
 
 def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
@@ -125,21 +147,25 @@ def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
         for line, text in enumerate(stream, 1):
             if text.strip():
                 try:
-                    record = json.loads(text)
+                    record = jsons.loads(text)
                 except json.JSONDecodeError as error:
                     raise UserError(
                         f"{file}, line {line}: not JSON: {error.msg} at character {error.pos + 1}"
                     ) from None
+                except jsons.Beyond as error:
+                    raise UserError(f"{file}, line {line}: {error}") from None
                 yield file, line, *_fields(record, layouts, at(file, line))
 
 
 def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     text = file.read_text(encoding=encodings.detect(file, encoding))
     try:
-        document = json.loads(text)
+        document = jsons.loads(text)
     except json.JSONDecodeError as error:
         hint = "; one object a line is called .jsonl" if error.msg == "Extra data" else ""
         raise UserError(f"{file}, line {error.lineno}: not JSON: {error.msg}{hint}") from None
+    except jsons.Beyond as error:
+        raise UserError(f"{file}: {error}") from None
     records = squad.flattened(document, str(file)) or document
     if isinstance(records, dict):
         lists = [value for value in records.values() if isinstance(value, list)]

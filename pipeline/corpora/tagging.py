@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.corpora import labels, schemes, values, words
+from pipeline.corpora import jsons, labels, schemes, values, words
 from pipeline.corpora.columns import Layouts
 from pipeline.corpora.forms import Example, bad_row
 from pipeline.corpora.labels import Labels
@@ -198,9 +198,10 @@ def _arguments(args: Any, count: int, where: str) -> list[str]:
 def _word(value: Any, count: int, what: str, where: str) -> int:
     """The number of a word."""
     written = values.plain(value)
-    if not (written.isascii() and written.isdigit()) or int(written) >= count:
-        raise UserError(f"{where}: {what} {value!r} is not the number of one of {count} words, from 0; correct it")
-    return int(written)
+    place = jsons.place(written)
+    if place is None or place >= count:
+        raise UserError(f"{where}: {what} {value!r:.40} is not the number of one of {count} words, from 0; correct it")
+    return place
 
 
 def _marked(text: str, where: str) -> tuple[str, Bounds, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.corpora import jsons
 from pipeline.corpora.rows import Row, kind
 from pipeline.errors import UserError
 
@@ -53,10 +53,11 @@ def number(row: Row, field: str) -> float:
         raise UserError(f"{row.where}: no number; fill it in, or take the row out")
     try:
         found = float(value) if not isinstance(value, bool) else math.nan
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # JSON has numbers of any size
         found = math.nan
     if not math.isfinite(found):
-        raise _unfit(row, field, "not a number")
+        large = isinstance(value, int | float) and not isinstance(value, bool)
+        raise _unfit(row, field, "too large to be learned" if large else "not a number")
     return found
 
 
@@ -96,14 +97,15 @@ def named(value: Any, names: Sequence[str], where: str) -> str:
         return written
     if not names:
         raise UserError(
-            f"{where}: label {written} is a number, and nothing says of what; put labels.json beside the data, "
+            f"{where}: label {written:.40} is a number, and nothing says of what; put labels.json beside the data, "
             'a list of the names in the order of their numbers such as ["O", "B-PER", "I-PER"]'
         )
-    if int(written) >= len(names):
+    number = jsons.place(written)
+    if number is None or number >= len(names):
         raise UserError(
-            f"{where}: label {written} is beyond the {len(names)} names in labels.json; correct one of them"
+            f"{where}: label {written:.40} is beyond the {len(names)} names in labels.json; correct one of them"
         )
-    return names[int(written)]
+    return names[number]
 
 
 def whole(row: Row, field: str, text: str) -> str:
@@ -122,7 +124,7 @@ def listed(value: str) -> list[Any] | None:
     if not value.lstrip().startswith("["):
         return None
     try:
-        found = json.loads(value)
+        found = jsons.loads(value)
     except ValueError:
         return None
     return found if isinstance(found, list) else None

@@ -165,6 +165,21 @@ def test_a_prediction_that_fails_leaves_the_file_of_answers_as_it_was(
     assert sorted(tmp_path.iterdir()) == [file, out]
 
 
+def test_what_cannot_be_written_is_refused_before_a_model_is_loaded(
+    finish: Finish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "Model", None)
+    file = write_lines(tmp_path / "a.jsonl", {"text": KEEPER})
+    for out in (tmp_path, file, file / "x"):
+        assert refused(finish("topics").predict("--file", file, "--out", out), f"--out {out}: ")
+
+
+def test_answers_to_the_output_of_the_command_are_answers_alone(finish: Finish, cli: Cli, tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "a.jsonl", {"text": KEEPER})
+    done = cli("predict", "topics", "--file", file, "--out", "/dev/stdout", PIPELINE_HOME=finish("topics").home)
+    assert [row["text"] for row in map(json.loads, done.stdout.splitlines())] == [KEEPER]
+
+
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_answers_keep_the_order_of_the_rows(
     finish: Finish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
@@ -283,7 +298,7 @@ def test_files_that_cannot_be_read_are_refused(finish: Finish, tmp_path: Path) -
     odd.write_text("x", encoding="utf-8")
     plain.write_text("x\n", encoding="utf-8")
     assert refused(finish("topics").predict("--file", missing), f"--file {missing}: no such file")
-    assert refused(finish("topics").predict("--file", tmp_path), f"--file {tmp_path}: no such file")
+    assert refused(finish("topics").predict("--file", tmp_path), f"--file {tmp_path}: a folder; it wants a file")
     assert refused(finish("topics").predict("--file", odd), f"--file {odd}", ".csv", ".txt")
     assert refused(finish("nli").predict("--file", plain), f"--file {plain}", "first, second", ".jsonl or .csv")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import subprocess
@@ -11,7 +12,8 @@ import tomllib
 
 import pytest
 
-from pipeline import __version__
+from pipeline import __version__, commands
+from pipeline.cli import main
 from tests.conftest import ROOT, Cli, surroundings
 from tests.engine.conftest import Recipe, refused, well
 
@@ -105,3 +107,43 @@ def test_a_run_that_finds_everything_is_over_at_once(toy: Recipe) -> None:
     begun = time.monotonic()
     assert toy.run() == {}
     assert time.monotonic() - begun < 5  # a framework alone takes longer to import
+
+
+LONG = "a long sentence " * 40
+
+
+@pytest.mark.parametrize("setting", ["corpus.source", "base.model"])
+def test_a_sentence_where_a_file_is_meant_is_a_mistake(cli: Cli, setting: str) -> None:
+    refused(cli("plan", "sentiment", f"{setting}={LONG}"), "error: a long sentence", "too long for the name of a file")
+
+
+@pytest.mark.parametrize("place", ["{file}", "{file}/within", "/proc", "/proc/nothing", LONG])
+def test_a_home_that_can_be_no_folder_is_named(toy: Recipe, place: str) -> None:
+    home = place.format(file=toy.file)
+    refused(toy.call("run", PIPELINE_HOME=home), f"error: PIPELINE_HOME={home:.80}: there can be no .store in it")
+
+
+@pytest.mark.parametrize("problem", ["EROFS", "ENOTDIR", "ELOOP", "ENAMETOOLONG"])
+def test_an_error_of_the_place_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], problem: str
+) -> None:
+    def fail() -> None:
+        raise OSError(getattr(errno, problem), "in short", "/some/place")
+
+    monkeypatch.setattr(commands, "list_recipes", fail)
+    assert main(["list"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: /some/place: ")
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(errno.ENOENT, "", "ours"), OSError("ours"), OSError(errno.EBADF, "")]
+)
+def test_an_error_that_may_be_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(commands, "list_recipes", fail)
+    with pytest.raises(OSError, match=r".*") as caught:
+        main(["list"])
+    assert caught.value is error

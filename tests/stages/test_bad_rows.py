@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.corpora.labels import listed
+from pipeline.corpora.rows import read
+from pipeline.corpora.values import named
 from pipeline.errors import UserError
-from tests.stages.conftest import put, refusing
+from pipeline.tasks.regression import Regression
+from pipeline.tasks.tagging import Tagging
+from tests.conftest import form_of
+from tests.stages.conftest import Gather, put, refusing
 from tests.stages.test_rows import arrow, rows
 
 HEADERS = {
@@ -56,6 +62,14 @@ def test_a_row_of_another_length_is_refused_with_its_line(tmp_path: Path, conten
     with refusing(
         f"{file}, line 3", f"{count} fields where the header has 2", f"holds {delimiter!r} into double quotes"
     ):
+        rows(file)
+
+
+@pytest.mark.parametrize("before", ["\n\n", "sep=,\n\n"])
+@pytest.mark.parametrize(("row", "what"), [("a,b,c\n", "3 fields"), ('"a,b\n', "never closed")])
+def test_lines_before_the_header_are_counted(tmp_path: Path, before: str, row: str, what: str) -> None:
+    file = put(tmp_path / "data.csv", f"{before}text,label\na,b\n{row}")
+    with refusing(f"{file}, line 5: ", what):
         rows(file)
 
 
@@ -116,6 +130,56 @@ def test_a_bad_document_is_refused_with_what_is_expected(tmp_path: Path, case: s
     file = put(tmp_path / "data.json", content)
     with refusing(file, said):
         rows(file)
+
+
+DEEP = "[" * 5_000 + "]" * 5_000
+EXTREMES = {
+    "nesting": (DEEP, "hundreds deep"),
+    "an open nesting": ("[" * 100_000, "hundreds deep"),
+    "digits": ('{"text": "a", "label": ' + "7" * 5_000 + "}", "more than 4,300 digits; write it in double quotes"),
+}
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_json_beyond_what_python_reads_is_refused(tmp_path: Path, case: str) -> None:
+    content, what = EXTREMES[case]
+    lines = put(tmp_path / "data.jsonl", '{"text": "a", "label": "b"}\n' + content)
+    with refusing(f"{lines}, line 2: ", what):
+        rows(lines)
+    document = put(tmp_path / "data.json", f"[{content}]")
+    with refusing(f"{document}: ", what):
+        rows(document)
+    names = put(tmp_path / "labels.json", content)
+    with refusing(f"{names}: ", what):
+        listed(names)
+
+
+def test_a_score_beyond_all_numbers_is_refused_with_its_line(tmp_path: Path) -> None:
+    file = put(tmp_path / "data.jsonl", '{"text": "a", "score": 1' + "0" * 400 + "}\n")
+    form = form_of(Regression())
+    (row,) = read([file], form.layouts)
+    with refusing(f"{file}, line 1: column 'score' holds a number (1000", "too large to be learned"):
+        list(form.examples(row))
+
+
+@pytest.mark.parametrize("cell", ["[" * 100_000, DEEP, "[" + "7" * 5_000 + "]"])
+def test_a_cell_beyond_what_python_reads_is_no_list(tmp_path: Path, cell: str) -> None:
+    file = put(tmp_path / "data.csv", f"words,tags\n{cell},{cell}\n")
+    form = form_of(Tagging())
+    (row,) = read([file], form.layouts)
+    with refusing(f"{file}, line 2: column 'words' holds text", "not a list"):
+        list(form.examples(row))
+
+
+def test_a_label_of_very_many_digits_is_beyond_the_names() -> None:
+    with refusing("line 2: label 777", "is beyond the 2 names"):
+        named("7" * 5_000, ["no", "yes"], "data.csv, line 2")
+
+
+def test_a_label_of_very_many_digits_is_a_name(tmp_path: Path, gather: Gather) -> None:
+    long = "7" * 5_000
+    cells = "".join(f"text {n},{long if n % 2 else 8}\n" for n in range(40))
+    assert gather(put(tmp_path / "data.csv", f"text,label\n{cells}")).read("labels.json") == ["8", long]
 
 
 def test_a_bad_record_of_a_document_is_counted_as_a_row_not_as_a_line(tmp_path: Path) -> None:

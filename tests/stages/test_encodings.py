@@ -129,6 +129,64 @@ def test_a_codec_that_is_not_for_text_is_refused(tmp_path: Path) -> None:
         detect(put(tmp_path / "data.csv", "text,label\n"), "base64")
 
 
+@pytest.mark.parametrize("before", ["", "plain ", "plain", "caf\u00e9 ", "很好看"])
+@pytest.mark.parametrize("named", ["", "utf-8"])
+def test_a_nul_byte_does_not_make_a_file_utf_16(tmp_path: Path, before: str, named: str) -> None:
+    for text in (f"text,label\n{before}\0 x,good\n", f"text,label\n{before}\0 x,good.\n"):  # odd and even lengths
+        with refusing("data.csv, line 2 (byte 0x00 at position", "a NUL byte, which no text holds; take it out"):
+            detect(put(tmp_path / "data.csv", text), named)
+
+
+def test_a_nul_byte_in_another_encoding_does_not_make_it_utf_16(tmp_path: Path) -> None:
+    for end in ("", "."):
+        with refusing(f"{tmp_path}"):
+            detect(put(tmp_path / "data.csv", FRENCH + "\0" + end, "cp1252"))
+
+
+def test_a_nul_byte_far_inside_a_file_is_told_as_one(tmp_path: Path) -> None:
+    with refusing("line 2", "a NUL byte"):
+        detect(put(tmp_path / "data.csv", "a" * BLOCK * 2 + "\n\0"))
+
+
+SCRIPTS = {
+    "Chinese": "这部电影很好看，故事也很感人，我们都非常喜欢，还想再来看一次。" * 3 + "\n",
+    "English": "plain words\n",
+    "French": "déjà vu\n",
+    "Russian": "Фильм был очень хороший\n",
+    "Korean": KOREAN,
+    "Japanese": JAPANESE,
+}
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_utf_16_without_a_mark_is_recognized_however_few_zeros_it_has(tmp_path: Path, order: str, script: str) -> None:
+    for times in (1, 50):
+        file = put(tmp_path / "texts.txt", SCRIPTS[script] * times, f"utf-16-{order}")
+        assert detect(file) == f"utf-16-{order}"
+
+
+@pytest.mark.parametrize("named", ["utf-16", "UTF16", "utf-32"])
+def test_a_named_encoding_whose_mark_is_missing_is_refused(tmp_path: Path, named: str) -> None:
+    with refusing(f"corpus.encoding={named}", "data.csv does not begin with the mark", "-le or"):
+        detect(put(tmp_path / "data.csv", FRENCH), named)
+
+
+@pytest.mark.parametrize("named", ["utf-16", "utf-32"])
+def test_a_named_encoding_with_its_mark_is_read(tmp_path: Path, named: str) -> None:
+    assert detect(put(tmp_path / "data.csv", FRENCH, named), named) == named
+
+
+def test_an_encoding_that_encodes_nothing_is_refused(tmp_path: Path) -> None:
+    with refusing("corpus.encoding=undefined", "no such encoding"):
+        detect(put(tmp_path / "data.csv", FRENCH), "undefined")
+
+
+def test_an_encoding_that_does_not_say_where_it_fails_is_refused(tmp_path: Path) -> None:
+    with refusing("data.csv, line 1", "not punycode"):
+        detect(put(tmp_path / "data.csv", "a..bb."), "punycode")
+
+
 def test_a_named_encoding_that_does_not_fit_is_refused_with_the_byte(tmp_path: Path) -> None:
     file = put(tmp_path / "data.csv", FRENCH, "cp1252")
     with refusing(file, "not utf-8", "byte 0xE8 at position 16", "name another corpus.encoding"):

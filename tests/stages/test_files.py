@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import pytest
 
+from pipeline import inference
 from pipeline.corpora.files import WHOLE, lay
+from pipeline.tasks.classification import Classification
+from tests.conftest import form_of
 from tests.stages.conftest import put, refusing
 
 
@@ -79,6 +85,38 @@ def test_a_missing_file_is_named_with_the_nearest_one_there_is(tmp_path: Path) -
     there = put(tmp_path / "reviews.csv", "x")
     with refusing(tmp_path / "reveiws.csv", "no such file or folder", f"did you mean {there}?"):
         lay(tmp_path / "reveiws.csv")
+
+
+ODDITIES: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a socket": lambda place: socket(AF_UNIX).bind(str(place)),
+    "a link that leads nowhere": lambda place: place.symlink_to("nothing"),
+    "a device": lambda place: place.symlink_to(os.devnull),
+}
+
+
+@pytest.mark.parametrize("kind", ODDITIES)
+def test_what_is_there_but_no_file_is_called_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    place = Path("odd.csv")
+    ODDITIES[kind](place)
+    with refusing(f"{place}: {kind}; it wants a file or a folder"):
+        lay(place)
+    with refusing(f"--file {place}: {kind}; it wants a file"):
+        inference.read(form_of(Classification()), place)
+
+
+def test_a_link_to_itself_is_called_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    with refusing("loop.csv: a link that leads nowhere"):
+        lay(tmp_path / "loop.csv")
+
+
+def test_a_folder_where_a_file_of_texts_is_meant_is_called_one(tmp_path: Path) -> None:
+    with refusing(f"--file {tmp_path}: a folder; it wants a file"):
+        inference.read(form_of(Classification()), tmp_path)
 
 
 def test_a_missing_folder_above_is_no_reason_to_break(tmp_path: Path) -> None:

@@ -76,6 +76,32 @@ FORMATS: dict[str, Callable[[Path], object]] = {
 }
 
 
+HEADERS = {
+    "commas inside quotes": '"id (a, b, c)";text;label\n',
+    "bars inside quotes": '"id|en|de|fr";text;label\n',
+    "quotes inside quotes": '"the ""id"", a, b, c";text;label\n',
+    "a line end inside quotes": '"id,\na, b, c";text;label\n',
+    "an inch in a name": 'size, 5";text;label\n',
+    "a delimiter of its own": "sep=;\r\nid,,,;text;label\n",
+    "a rare delimiter": "Sep=;\nid;text;label\n",
+    "blank lines before": "\n \r\n\nid;text;label\n",
+    "a delimiter and blank lines before": "sep=;\n\nid;text;label\n",
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_header_is_found_with_its_delimiter(tmp_path: Path, case: str, encoding: str) -> None:
+    file = put(tmp_path / "data.csv", f"{HEADERS[case]}7;good, soup;yes\n", encoding)
+    (row,) = rows(file)
+    assert row.fields == {"text": "good, soup", "label": "yes"}
+    assert row.line == HEADERS[case].count("\n") + 1
+
+
+def test_excel_may_name_any_delimiter(tmp_path: Path) -> None:
+    assert found(put(tmp_path / "data.csv", "sep=^\ntext^label\na,b;c^x\n")) == [("a,b;c", "x")]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     FORMATS[name](tmp_path / name)
