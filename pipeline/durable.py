@@ -15,9 +15,8 @@ def replacing(file: Path, *, flush: bool = False) -> Iterator[TextIO]:
     """What is written inside takes the place of ``file`` at the end, if it comes to that; with ``flush``, only once the
     disk has it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(
-        prefix=f".{file.name[:50]}.", dir=file.parent
-    )  # a long name has no room for more
+    short = file.name[:50]  # a long name has no room for more
+    handle, scratch = tempfile.mkstemp(prefix=f".{short}.", dir=file.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             yield stream
