@@ -195,17 +195,19 @@ def _documents(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
 
 def _tagged(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     """A CoNLL file: a word a line with its tag, a blank line between sentences."""
-    fields = next((names for layout in layouts if (names := {c.field for c in layout}) <= {"words", "tags"}), set())
-    if not fields:
+    layout = next((each for each in layouts if {c.field for c in each} <= {"words", "tags"}), ())
+    if not layout:
         wanted = ",".join(column.name for column in columns.needed(layouts[0]))
         raise UserError(
             f"{file}: holds words and tags, but this task wants {wanted}; give it .csv or .jsonl with these"
         )
     with file.open(encoding=encodings.detect(file, encoding)) as stream:
         places: dict[str, int] = {}
-        tagged = "tags" in fields
-        for line, words in conll.sentences(stream, lambda number: f"{file}, line {number}", tagged=tagged):
+        tags = next((column for column in layout if column.field == "tags"), None)
+        for line, words in conll.sentences(stream, lambda number: f"{file}, line {number}", tagged=tags is not None):
             if not places:
-                places = dict(zip(("words", "tags"), conll.columns(words[0]), strict=True))
-            found = {name: [cells[place] for cells in words] for name, place in places.items() if name in fields}
+                places = {"words": conll.words(words[0])}
+                if tags is not None:
+                    places["tags"] = conll.tags(words[0], tags, f"{file}, line {line}")
+            found = {name: [cells[place] for cells in words] for name, place in places.items()}
             yield file, line, found, {name: name for name in found}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.tasks.tagging import Tagging
+from pipeline.tasks.tagging import PartsOfSpeech, Tagging
 from tests.conftest import Cli, write_csv
 from tests.stages.conftest import Gather, Notebook, assert_refused, laid, put, refusing, tagged
 
@@ -85,9 +85,24 @@ def test_a_conllu_file_gives_parts_of_speech(tmp_path: Path, gather: Gather) -> 
         [("Dogs", "NOUN"), ("bark", "VERB"), (".", "PUNCT")], 1))  # fmt: skip
     for split in ("train", "dev"):
         put(tmp_path / "data" / f"{split}.conllu", "# text = Dogs bark .\n" + sentence + "\n")
-    corpus = gather(tmp_path / "data", Tagging())
+    corpus = gather(tmp_path / "data", PartsOfSpeech())
     assert tagged(corpus) == [[("Dogs", "NOUN"), ("bark", "VERB"), (".", "PUNCT")]]
     assert corpus.read("labels.json") == ["NOUN", "PUNCT", "VERB"]
+    with refusing("train.conllu, line 2: no column 'tags'; there are id, form, lemma, upos", "task.tags=NAME"):
+        gather(tmp_path / "data", Tagging())
+
+
+def test_of_a_conll_2003_file_parts_of_speech_or_another_column_can_be_learned(tmp_path: Path, gather: Gather) -> None:
+    for split in ("train", "validation"):
+        put(tmp_path / "data" / f"{split}.conll", "Ada NNP B-NP B-PER\nsings VBZ B-VP O\n")
+    assert tagged(gather(tmp_path / "data", PartsOfSpeech())) == [[("Ada", "NNP"), ("sings", "VBZ")]]
+    for name in ("chunk_tags", "3"):
+        assert tagged(gather(tmp_path / "data", Tagging(tags=name))) == [[("Ada", "B-NP"), ("sings", "B-VP")]]
+
+
+def test_tags_of_spans_are_no_parts_of_speech(tmp_path: Path, gather: Gather) -> None:
+    with refusing("the tags mark spans, such as LOC", "task.tags=NAME", "the recipe ner"):
+        gather(laid(tmp_path / "data", SHAPES["words and tags"]), PartsOfSpeech())
 
 
 def test_lists_may_stand_as_json_in_the_cells_of_a_table(tmp_path: Path, gather: Gather) -> None:
