@@ -72,7 +72,12 @@ class Part:
             if value not in labels.told:
                 labels.number(value, where)
         self._told = labels.told
-        self._sets = [[self._place(value, labels) for value in found] for found in self.known]
+        self._sets = [sorted({self._place(value, labels) for value in found}) for found in self.known]
+        # Labels that are written in two ways are one.
+        same: dict[tuple[int, ...], int] = {}
+        kinds = [same.setdefault(tuple(places), kind) for kind, places in enumerate(self._sets)]
+        if kinds != list(range(len(kinds))):
+            self._kinds = array("i", (kind if kind == DROPPED else kinds[kind] for kind in self._kinds))
 
     def counts(self, rows: np.ndarray) -> list[int]:
         """How many of ``rows`` have each label that is told."""
