@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pipeline.corpora import arrow, columns, conll, encodings, squad
+from pipeline.corpora import arrow, columns, conll, encodings, squad, studio
 from pipeline.corpora.columns import Layouts
 from pipeline.errors import UserError
 
@@ -121,7 +123,9 @@ def _delimiter(header: str, file: Path) -> str:
 
 
 def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
-    with file.open(encoding=encodings.detect(file, encoding)) as stream:
+    encoding = encodings.detect(file, encoding)
+    known = cache(lambda: _names(_records(file, encoding)))
+    with file.open(encoding=encoding) as stream:
         for line, text in enumerate(stream, 1):
             if text.strip():
                 try:
@@ -130,7 +134,20 @@ def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
                     raise UserError(
                         f"{file}, line {line}: not JSON: {error.msg} at character {error.pos + 1}"
                     ) from None
-                yield file, line, *_fields(record, layouts, at(file, line))
+                yield file, line, *_fields(record, layouts, at(file, line), known)
+
+
+def _records(file: Path, encoding: str) -> Iterator[Any]:
+    """What all lines hold, but those that are not JSON, of which is said what is wrong when they are read."""
+    with file.open(encoding=encoding) as stream:
+        for text in stream:
+            with suppress(ValueError, RecursionError):
+                yield json.loads(text)
+
+
+def _names(records: Iterable[Any]) -> list[str]:
+    """The names that any record has, in the order of their first."""
+    return list({name: None for record in records if isinstance(record, dict) for name in record})
 
 
 def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
@@ -140,21 +157,24 @@ def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     except json.JSONDecodeError as error:
         hint = "; one object a line is called .jsonl" if error.msg == "Extra data" else ""
         raise UserError(f"{file}, line {error.lineno}: not JSON: {error.msg}{hint}") from None
-    records = squad.flattened(document, str(file)) or document
+    records = squad.flattened(document, str(file)) or studio.flattened(document) or document
     if isinstance(records, dict):
         lists = [value for value in records.values() if isinstance(value, list)]
         records = lists[0] if len(lists) == 1 else records
     if not isinstance(records, list):
         raise UserError(f"{file}: expected a list of objects, such as [{_example(layouts)}, …]")
+    known = cache(lambda: _names(records))
     for number, record in enumerate(records, 1):
-        yield file, number, *_fields(record, layouts, at(file, number))
+        yield file, number, *_fields(record, layouts, at(file, number), known)
 
 
-def _fields(record: Any, layouts: Layouts, where: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _fields(
+    record: Any, layouts: Layouts, where: str, known: Callable[[], list[str]]
+) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(record, dict):
         raise UserError(f"{where}: expected an object such as {_example(layouts)}, not {kind(record)}")
-    names = {column.field: name for column, name in columns.found(list(record), layouts, where)}
-    return {field: record[name] for field, name in names.items()}, names
+    names = {column.field: name for column, name in columns.of_record(record, layouts, where, known)}
+    return {field: record.get(name, []) for field, name in names.items()}, names
 
 
 def _example(layouts: Layouts) -> str:

@@ -215,7 +215,7 @@ def form(task: Tagging) -> Tagged:
     """Rows with words and tags, or a text and spans."""
     words = column("words", task.words, "tokens", "token", "form")
     tags = column("tags", task.tags, *task.called, target=True)
-    spans = column("spans", task.spans, "entities", "label", "labels", target=True)
+    spans = column("spans", task.spans, "entities", "ents", "label", "labels", target=True, sparse=True)
     return Tagged(
         ((words, tags), (column("text", task.text), spans)), repair=task.invalid == "repair", plain=task.plain
     )

@@ -98,6 +98,15 @@ BARE: dict[str, tuple[Task, dict[str, Any], dict[str, Any]]] = {
     "a text for a number": (Regression(), {"text": "a"}, {"text": "a"}),
     "a pair for a number": (PairRegression(), {"first": "a", "second": "b"}, {"first": "a", "second": "b"}),
     "words": (Tagging(), {"tokens": ["a", "b"]}, {"text": "a b", "begins": [0, 2], "ends": [1, 3]}),
+    "a text beside tokens that are objects": (
+        Tagging(), {"text": "a", "tokens": [{"text": "a"}]}, {"text": "a", "begins": [0], "ends": [1]},
+    ),
+    "a text beside no tokens": (
+        Tagging(), {"text": "a", "tokens": [], "ents": []}, {"text": "a", "begins": [0], "ends": [1]},
+    ),
+    "words beside a text": (
+        Tagging(), {"text": "ignored", "tokens": ["a"]}, {"text": "a", "begins": [0], "ends": [1]},
+    ),
     "a text for tags": (Tagging(), {"text": "a b."}, {"text": "a b.", "begins": [0, 2, 3], "ends": [1, 3, 4]}),
     "words with a predicate": (
         RoleLabelling(), {"words": ["a", "b"], "predicate": 1},
