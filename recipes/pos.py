@@ -9,7 +9,7 @@ from pipeline.backends import Training
 from pipeline.chain import Settings, finetuned
 from pipeline.corpora.source import Source
 from pipeline.step import Step
-from pipeline.tasks.tagging import KIND, Tagging
+from pipeline.tasks.tagging import KIND, PartsOfSpeech
 
 WORDS = Path(__file__).parent / "data" / "words"
 
@@ -17,7 +17,7 @@ WORDS = Path(__file__).parent / "data" / "words"
 @dataclass(frozen=True)
 class Config(Settings):
     corpus: Source = Source(str(WORDS))
-    task: Tagging = Tagging()
+    task: PartsOfSpeech = PartsOfSpeech()
     training: Training = Training(epochs=5, batch_size=8, learning_rate=3e-4)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UserError
 
@@ -14,13 +15,14 @@ from pipeline.errors import UserError
 class Column:
     """A column of a source.  ``field`` is what the task calls it, so that ``task.FIELD=NAME`` names another;
     ``others`` are names as good as ``name``, in the order of preference; ``target`` is what is to be learned; an ``optional``
-    one may be absent."""
+    one may be absent; where a ``sparse`` one is absent in a record of JSON, but not in all of its file, the record holds none."""
 
     field: str
     name: str
     others: tuple[str, ...] = ()
     target: bool = False
     optional: bool = False
+    sparse: bool = False
 
     def among(self, names: Sequence[str]) -> str:
         """The name that a table has it under; "" if none."""
@@ -31,9 +33,11 @@ Layout = tuple[Column, ...]  # the columns that make a row
 Layouts = tuple[Layout, ...]  # ways in which a source may hold the same, the usual first
 
 
-def column(field: str, name: str, *others: str, target: bool = False, optional: bool = False) -> Column:
+def column(
+    field: str, name: str, *others: str, target: bool = False, optional: bool = False, sparse: bool = False
+) -> Column:
     """The column that a setting names.  Other names count only while it has its default, which is ``field``."""
-    return Column(field, name, others if name == field else (), target, optional)
+    return Column(field, name, others if name == field else (), target, optional, sparse)
 
 
 def needed(layout: Layout) -> Layout:
@@ -76,6 +80,55 @@ def found(names: Sequence[str], layouts: Layouts, where: str | Path) -> list[tup
     if twice := [name for _, name in columns if list(names).count(name) > 1]:
         raise UserError(f"{where}: two columns are called {twice[0]!r}; rename one")
     return columns
+
+
+def of_record(
+    record: Mapping[str, Any], layouts: Layouts, where: str, known: Callable[[], Iterable[str]]
+) -> list[tuple[Column, str]]:
+    """The columns of a record of JSON, each with its name, as :func:`found`; sparse ones may be absent.
+
+    Args:
+        known: names in any record of the file; asked for only if a column is absent.
+    """
+    layouts = _readable(record, layouts)
+    try:
+        return found(list(record), layouts, where)
+    except UserError as error:
+        sparse = [column for layout in layouts for column in layout if column.sparse]
+        absent = [name for name in known() if name not in record and any(c.among([name]) for c in sparse)]
+        try:
+            columns = found([*record, *absent], layouts, where)
+        except UserError:
+            raise error from None
+        if any(name in absent and not column.sparse for column, name in columns):
+            raise
+        return columns
+
+
+def _readable(record: Mapping[str, Any], layouts: Layouts) -> Layouts:
+    """Those whose words, if the record has them, are texts; all, if there is no other text in it.
+
+    Annotators and taggers put tokens as objects, or none, beside the text that is to be read.
+    """
+    unread = [layout for layout in layouts if any(_no_words(record, column) for column in layout)]
+    if not unread:
+        return layouts
+    bare = not any(column.target for layout in layouts for column in layout)
+    rest = tuple(each for each in layouts if each not in unread and (bare or any(column.target for column in each)))
+    if any(_whole(layout, record) for layout in rest):
+        return rest
+    text = any(column.among(list(record)) for layout in rest for column in layout if not column.target)
+    return rest if text and not any(_whole(layout, record) for layout in unread) else layouts
+
+
+def _no_words(record: Mapping[str, Any], column: Column) -> bool:
+    name = column.among(list(record)) if column.field == "words" else ""
+    value = record[name] if name else ""
+    return isinstance(value, list) and not (value and all(isinstance(word, str) for word in value))
+
+
+def _whole(layout: Layout, record: Mapping[str, Any]) -> bool:
+    return all(column.among(list(record)) for column in needed(layout))
 
 
 def _share(layout: Layout, names: Sequence[str]) -> float:

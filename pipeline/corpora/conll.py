@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.corpora.columns import Column
 from pipeline.errors import UserError
 
 BOUNDARY = "-DOCSTART-"
-UNIVERSAL = 10  # columns of CoNLL-U: https://universaldependencies.org/format.html
+# The columns of CoNLL-U, https://universaldependencies.org/format.html, and of CoNLL-2003, as Hub datasets call them.
+CONLL_U = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+CONLL_2003 = ("words", "pos_tags", "chunk_tags", "ner_tags")
+UNIVERSAL = len(CONLL_U)
 NO_WORD = re.compile(r"[0-9]+[-.][0-9]+")  # its ids of ranges (1-2) and of empty nodes (1.1)
 
 
@@ -99,9 +103,35 @@ def _comment(fields: Sequence[str], tabs: bool, shape: _Shape | None) -> bool:
     return hash_only and not (shape and len(fields) == shape.width and fields[-1] in shape.last)
 
 
-def columns(first: Sequence[str]) -> tuple[int, int]:
-    """Which columns hold the word and its tag: the first and the last, as in CoNLL-2003, but in CoNLL-U the form and
-    its universal part of speech."""
+def names(first: Sequence[str]) -> tuple[str, ...]:
+    """What the columns of a file are called: those of CoNLL-U and CoNLL-2003 by their names; of any others the first is
+    ``words``, the last ``tags``."""
     if len(first) == UNIVERSAL and first[0].isdigit():
-        return 1, 3
-    return 0, len(first) - 1
+        return CONLL_U
+    if len(first) == len(CONLL_2003):
+        return CONLL_2003
+    return "words", *map(str, range(2, len(first))), "tags"
+
+
+def words(first: Sequence[str]) -> int:
+    """Which column holds the word."""
+    return names(first).index("form") if names(first) is CONLL_U else 0
+
+
+def tags(first: Sequence[str], column: Column, where: str) -> int:
+    """Which column holds the tag: that of the name, or the number from 1, that is set; else the usual of the task.
+
+    Raises:
+        UserError: the file has no such column.
+    """
+    called = names(first)
+    if len(first) == 2:
+        return 1  # whatever it is called
+    if found := column.among(called):
+        return called.index(found)
+    if column.name.isdecimal() and 1 <= int(column.name) <= len(first):
+        return int(column.name) - 1
+    raise UserError(
+        f"{where}: no column {column.name!r}; there are {', '.join(called)}: "
+        f"say which with task.{column.field}=NAME, or with its number from 1"
+    )

@@ -139,7 +139,7 @@ class Labelled:
         return settled
 
     def number(self, target: Any, settled: Labels) -> Any:
-        numbers = sorted(settled.number(name) for name in target)
+        numbers = sorted({settled.number(name) for name in target})
         return numbers if self.several else numbers[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,26 @@ from pipeline.corpora.values import plain
 from pipeline.errors import UserError
 
 NUMBER = re.compile(r"-?[0-9]{1,4000}")  # Python reads no number that is much longer
+DECIMAL = re.compile(r"(-?[0-9]{1,4000})\.0+")  # a whole number, as pandas writes it beside a cell without one
+TRUTH = ("true", "false")
 
 
 class Labels:
     """Label names in index order, how the values in the files stand for them, and which are worth telling people."""
 
-    def __init__(self, names: Sequence[str], *, indices: bool, told: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        indices: bool,
+        told: Sequence[str] | None = None,
+        alike: Mapping[str, str] | None = None,
+    ) -> None:
         self.names = list(names)
         self.told = self.names if told is None else list(told)
         self.indices = indices  # the files hold the numbers, not the names
         self._numbers = {str(i) if indices else name: i for i, name in enumerate(names)}
+        self._alike = dict(alike or {})  # other ways to write a label
 
     def number(self, value: str, where: str = "") -> int:
         """The index of a label as it is written in the row at ``where``.
@@ -32,7 +42,7 @@ class Labels:
         if value == "":
             raise UserError(f"{where}: no label; fill it in, or take the row out")
         try:
-            return self._numbers[value]
+            return self._numbers[self._alike.get(value, value)]
         except KeyError:
             meaning = f" (the numbers of {_list(self.names)})" if self.indices else ""
             raise UserError(
@@ -53,7 +63,9 @@ def settle(first: Mapping[str, str], stated: Sequence[str], listed: Sequence[str
     Raises:
         UserError: stated and listed names disagree, or the values could be read as names and as numbers.
     """
-    seen = sorted(set(first) - {""}, key=_order)
+    alike = _alike(set(first) - {""}, stated or listed)
+    first = {**{alike[value]: where for value, where in first.items() if value in alike}, **first}
+    seen = sorted(set(first) - {""} - set(alike), key=_order)
     if stated and listed and list(stated) != list(listed):
         raise UserError(
             f"corpus.labels={','.join(stated)} differs from {place}, which says {','.join(listed)}; "
@@ -74,7 +86,25 @@ def settle(first: Mapping[str, str], stated: Sequence[str], listed: Sequence[str
             f"{first[unnamed[0]]}: label {unnamed[0]!r} is a number, {known[0]!r} ({first[known[0]]}) a name: "
             f"labels are partly names and partly numbers ({_list(seen)}); write all as names of {_list(names)}, or all as numbers"
         )
-    return Labels(names, indices=indices)
+    return Labels(names, indices=indices, alike=alike)
+
+
+def _alike(seen: set[str], names: Sequence[str]) -> dict[str, str]:
+    """What each label that is written otherwise than its name stands for: where all are whole numbers, ``1.0`` for ``1``;
+    where all are true or false, ``True`` for ``true``.  Others are texts, such as the versions ``1.0`` and ``1.10``."""
+    usual = _usual(seen)
+    named = {written: name for name, written in _usual(names).items()}
+    told = {value: named.get(written, written) for value, written in usual.items() if value not in names}
+    return {value: name for value, name in told.items() if value != name}
+
+
+def _usual(values: Collection[str]) -> dict[str, str]:
+    """Each value as :func:`plain` would write it, if all are whole numbers or all are true or false; else none."""
+    if all(value.lower() in TRUTH for value in values):
+        return {value: value.lower() for value in values}
+    if all(NUMBER.fullmatch(value) or DECIMAL.fullmatch(value) for value in values):
+        return {value: DECIMAL.sub(r"\1", value) for value in values}
+    return {}
 
 
 def listed(file: Path | None) -> list[str]:

@@ -6,13 +6,15 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, TextIO
 
-from pipeline.corpora import arrow, columns, conll, encodings, jsons, squad
+from pipeline.corpora import arrow, columns, conll, encodings, jsons, squad, studio
 from pipeline.corpora.columns import Layouts
 from pipeline.errors import UserError
 
@@ -143,7 +145,9 @@ def _delimiter(header: str, file: Path) -> str:
 
 
 def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
-    with file.open(encoding=encodings.detect(file, encoding)) as stream:
+    encoding = encodings.detect(file, encoding)
+    known = cache(lambda: _names(_records(file, encoding)))
+    with file.open(encoding=encoding) as stream:
         for line, text in enumerate(stream, 1):
             if text.strip():
                 try:
@@ -154,7 +158,20 @@ def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
                     ) from None
                 except jsons.Beyond as error:
                     raise UserError(f"{file}, line {line}: {error}") from None
-                yield file, line, *_fields(record, layouts, at(file, line))
+                yield file, line, *_fields(record, layouts, at(file, line), known)
+
+
+def _records(file: Path, encoding: str) -> Iterator[Any]:
+    """What all lines hold, but those that are not JSON, of which is said what is wrong when they are read."""
+    with file.open(encoding=encoding) as stream:
+        for text in stream:
+            with suppress(ValueError, RecursionError):
+                yield json.loads(text)
+
+
+def _names(records: Iterable[Any]) -> list[str]:
+    """The names that any record has, in the order of their first."""
+    return list({name: None for record in records if isinstance(record, dict) for name in record})
 
 
 def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
@@ -166,21 +183,24 @@ def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
         raise UserError(f"{file}, line {error.lineno}: not JSON: {error.msg}{hint}") from None
     except jsons.Beyond as error:
         raise UserError(f"{file}: {error}") from None
-    records = squad.flattened(document, str(file)) or document
+    records = squad.flattened(document, str(file)) or studio.flattened(document) or document
     if isinstance(records, dict):
         lists = [value for value in records.values() if isinstance(value, list)]
         records = lists[0] if len(lists) == 1 else records
     if not isinstance(records, list):
         raise UserError(f"{file}: expected a list of objects, such as [{_example(layouts)}, …]")
+    known = cache(lambda: _names(records))
     for number, record in enumerate(records, 1):
-        yield file, number, *_fields(record, layouts, at(file, number))
+        yield file, number, *_fields(record, layouts, at(file, number), known)
 
 
-def _fields(record: Any, layouts: Layouts, where: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _fields(
+    record: Any, layouts: Layouts, where: str, known: Callable[[], list[str]]
+) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(record, dict):
         raise UserError(f"{where}: expected an object such as {_example(layouts)}, not {kind(record)}")
-    names = {column.field: name for column, name in columns.found(list(record), layouts, where)}
-    return {field: record[name] for field, name in names.items()}, names
+    names = {column.field: name for column, name in columns.of_record(record, layouts, where, known)}
+    return {field: record.get(name, []) for field, name in names.items()}, names
 
 
 def _example(layouts: Layouts) -> str:
@@ -221,17 +241,19 @@ def _documents(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
 
 def _tagged(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     """A CoNLL file: a word a line with its tag, a blank line between sentences."""
-    fields = next((names for layout in layouts if (names := {c.field for c in layout}) <= {"words", "tags"}), set())
-    if not fields:
+    layout = next((each for each in layouts if {c.field for c in each} <= {"words", "tags"}), ())
+    if not layout:
         wanted = ",".join(column.name for column in columns.needed(layouts[0]))
         raise UserError(
             f"{file}: holds words and tags, but this task wants {wanted}; give it .csv or .jsonl with these"
         )
     with file.open(encoding=encodings.detect(file, encoding)) as stream:
         places: dict[str, int] = {}
-        tagged = "tags" in fields
-        for line, words in conll.sentences(stream, lambda number: f"{file}, line {number}", tagged=tagged):
+        tags = next((column for column in layout if column.field == "tags"), None)
+        for line, words in conll.sentences(stream, lambda number: f"{file}, line {number}", tagged=tags is not None):
             if not places:
-                places = dict(zip(("words", "tags"), conll.columns(words[0]), strict=True))
-            found = {name: [cells[place] for cells in words] for name, place in places.items() if name in fields}
+                places = {"words": conll.words(words[0])}
+                if tags is not None:
+                    places["tags"] = conll.tags(words[0], tags, f"{file}, line {line}")
+            found = {name: [cells[place] for cells in words] for name, place in places.items()}
             yield file, line, found, {name: name for name in found}

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 DROPPED = -1
 TOLD = 1_000  # rows between two tellings
-RARE = 20  # examples of a combination of labels, below which it is not dealt by itself
 
 
 class Part:
@@ -73,7 +72,12 @@ class Part:
             if value not in labels.told:
                 labels.number(value, where)
         self._told = labels.told
-        self._sets = [[self._place(value, labels) for value in found] for found in self.known]
+        self._sets = [sorted({self._place(value, labels) for value in found}) for found in self.known]
+        # Labels that are written in two ways are one.
+        same: dict[tuple[int, ...], int] = {}
+        kinds = [same.setdefault(tuple(places), kind) for kind, places in enumerate(self._sets)]
+        if kinds != list(range(len(kinds))):
+            self._kinds = array("i", (kind if kind == DROPPED else kinds[kind] for kind in self._kinds))
 
     def counts(self, rows: np.ndarray) -> list[int]:
         """How many of ``rows`` have each label that is told."""
@@ -141,64 +145,6 @@ class Part:
 
     def _place(self, value: str, labels: Labels) -> int:
         return self._told.index(value) if value in self._told else labels.number(value)
-
-
-def divide(part: Part, shares: Sequence[tuple[str, float]], seed: int) -> dict[str, np.ndarray]:
-    """Deal a part's rows to splits, each label evenly, equal texts together; what is left is ``train``.
-
-    Which row goes where depends on its text and the seed, not on its place, so that adding a row
-    moves hardly any other.  Rows come in their old order.
-    """
-    import numpy as np
-
-    rows = part.taken
-    texts, first, which, counts = np.unique(
-        part.groups[rows], return_index=True, return_inverse=True, return_counts=True
-    )
-    owner = _pooled(part, part.strata[rows[first]])
-    place = np.zeros(len(texts), np.int8)  # 0 for train, then the shares in order
-    for label in np.unique(owner):
-        mine = np.flatnonzero(owner == label)
-        mine = mine[np.argsort(_mixed(texts[mine], seed))]
-        filled = np.cumsum(counts[mine]) - counts[mine]  # rows dealt before each text
-        bounds = np.cumsum([round(int(counts[mine].sum()) * share) for _, share in shares])
-        found = np.searchsorted(bounds, filled, side="right")
-        place[mine] = np.where(found < len(shares), found + 1, 0)
-    names = ["train", *(split for split, _ in shares)]
-    return {name: rows[place[which] == number] for number, name in enumerate(names)}
-
-
-def _pooled(part: Part, strata: np.ndarray) -> np.ndarray:
-    """Rare combinations of labels made one stratum: of two rows, a tenth is none."""
-    import numpy as np
-
-    combined = np.array([len(found) > 1 for found in part.known], bool)
-    rare = np.bincount(strata, minlength=len(combined)) < RARE
-    pooled: np.ndarray = np.where((combined & rare)[strata], len(combined), strata)
-    return pooled
-
-
-def sample(part: Part, rows: np.ndarray, limit: int, seed: int) -> np.ndarray:
-    """At most ``limit`` of ``rows``, each label evenly, in their old order."""
-    import numpy as np
-
-    # Each label's rows are put on one scale from 0 to 1; taking the lowest keeps the proportions.
-    strata = _pooled(part, part.strata[rows])
-    order = np.lexsort((_mixed(part.hashes[rows], seed), strata))
-    sizes = np.bincount(strata)
-    places = np.arange(len(rows)) - (np.cumsum(sizes) - sizes)[strata[order]]
-    scale = np.empty(len(rows))
-    scale[order] = (places + 0.5) / sizes[strata[order]]
-    return np.sort(rows[np.argsort(scale, kind="stable")[:limit]])
-
-
-def without_repeats(part: Part, rows: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
-    """``rows`` less those whose text came before or whose hash is ``elsewhere``."""
-    import numpy as np
-
-    _, first = np.unique(part.hashes[rows], return_index=True)
-    kept = rows[np.sort(first)]
-    return kept[~np.isin(part.hashes[kept], elsewhere)]
 
 
 def describe(parts: Mapping[str, tuple[Part, np.ndarray]], names: Sequence[str]) -> dict[str, Any]:
@@ -269,14 +215,3 @@ def _as_numbers(hashes: array[int]) -> np.ndarray:
 
 def _digest(text: str) -> int:
     return int.from_bytes(blake2b(text.casefold().encode(), digest_size=8).digest(), "big")
-
-
-def _mixed(hashes: np.ndarray, seed: int) -> np.ndarray:
-    """Other numbers for every seed, in an order that has nothing to do with the old: SplitMix64 (Steele et al. 2014)."""
-    import numpy as np
-
-    start = np.array([(seed + 1) * 0x9E3779B97F4A7C15 % 2**64], np.uint64)
-    mixed = hashes + start
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))

@@ -32,6 +32,8 @@ class Tagged:
     layouts: Layouts
     repair: bool = False
     """mend tags that do not follow from each other, instead of refusing them"""
+    plain: bool = False
+    """each word has a tag of its own: refuse those that mark spans"""
     scheme: str = ""
     names: tuple[str, ...] = ()  # of the tags, where they are numbers
 
@@ -59,6 +61,11 @@ class Tagged:
     def settle(self, first: Mapping[str, str], stated: Sequence[str], listed: Sequence[str], place: str) -> Labels:
         if self.scheme == "plain":
             return labels.settle(first, stated, listed, place)
+        if self.plain and first:
+            raise UserError(
+                f"{place}: the tags mark spans, such as {min(first)}, and this task learns a tag of each word; "
+                "name the column of these with task.tags=NAME, or learn spans with the recipe ner"
+            )
         return _bio(first, stated, listed, place, "task.tags or task.spans")
 
     def number(self, target: Any, settled: Labels) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Corpus
-from pipeline.corpora import arrow, columns, files, labels, remote, rows, survey
+from pipeline.corpora import arrow, columns, dealing, files, labels, remote, rows, survey
 from pipeline.corpora.columns import Layouts
 from pipeline.corpora.forms import BadRow, Example, Form
 from pipeline.corpora.source import Source
@@ -163,25 +163,25 @@ def _choose(source: Source, form: Form, seen: Mapping[str, survey.Part]) -> dict
 
     chosen = {name: (name, part.taken) for name, part in seen.items()}
     if files.WHOLE in seen:
-        dealt = survey.divide(
+        dealt = dealing.divide(
             seen[files.WHOLE], [("validation", source.validation), ("test", source.test)], source.seed
         )
         chosen = {split: (files.WHOLE, found) for split, found in dealt.items()}
     elif "validation" not in seen:
-        dealt = survey.divide(seen["train"], [("validation", source.validation)], source.seed)
+        dealt = dealing.divide(seen["train"], [("validation", source.validation)], source.seed)
         chosen |= {split: ("train", found) for split, found in dealt.items()}
     _refuse_empty(source, form, chosen)
     if source.duplicates == "drop":
         name, found = chosen["train"]
         others = [seen[n].hashes[some] for split, (n, some) in chosen.items() if split != "train"]
-        chosen["train"] = (name, survey.without_repeats(seen[name], found, np.concatenate(others)))
+        chosen["train"] = (name, dealing.without_repeats(seen[name], found, np.concatenate(others)))
         if not len(chosen["train"][1]):
             raise UserError(
                 f"{source.source}: corpus.duplicates=drop leaves no rows to train on: all are in another split; keep them"
             )
     if source.limit:
         chosen = {
-            split: (n, survey.sample(seen[n], some, source.limit, source.seed)) for split, (n, some) in chosen.items()
+            split: (n, dealing.sample(seen[n], some, source.limit, source.seed)) for split, (n, some) in chosen.items()
         }
     return {split: chosen[split] for split in files.NAMES if split in chosen and len(chosen[split][1])}
 

@@ -45,6 +45,8 @@ class Tagging:
     monitors: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "f1")
     columns: ClassVar[Mapping[str, str]] = {"label": "list<int32>", "word": "list<int32>"}
     segments: ClassVar[bool] = False
+    called: ClassVar[tuple[str, ...]] = ("ner_tags", "labels")  # names of the tags as good as ``tags``
+    plain: ClassVar[bool] = False  # whether tags that mark spans are refused
 
     def __post_init__(self) -> None:
         require(self.words != self.tags, f"words and tags are both the column {self.words!r}")
@@ -60,6 +62,14 @@ class Tagging:
 
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
         return {}
+
+
+@dataclass(frozen=True)
+class PartsOfSpeech(Tagging):
+    """Learn ``tags`` of ``words``, where each word has its own."""
+
+    called: ClassVar[tuple[str, ...]] = ("pos_tags", "upos", "labels")
+    plain: ClassVar[bool] = True
 
 
 def encode(
@@ -204,9 +214,11 @@ def judge(evidence: Evidence) -> Scored:
 def form(task: Tagging) -> Tagged:
     """Rows with words and tags, or a text and spans."""
     words = column("words", task.words, "tokens", "token", "form")
-    tags = column("tags", task.tags, "ner_tags", "pos_tags", "upos", "labels", target=True)
-    spans = column("spans", task.spans, "entities", "label", "labels", target=True)
-    return Tagged(((words, tags), (column("text", task.text), spans)), repair=task.invalid == "repair")
+    tags = column("tags", task.tags, *task.called, target=True)
+    spans = column("spans", task.spans, "entities", "ents", "label", "labels", target=True, sparse=True)
+    return Tagged(
+        ((words, tags), (column("text", task.text), spans)), repair=task.invalid == "repair", plain=task.plain
+    )
 
 
 JUDGING = Judging(decode, judge)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.corpora.conll import columns, sentences
+from pipeline.corpora.columns import Column
+from pipeline.corpora.conll import sentences, tags, words
 from pipeline.errors import UserError
 
 EU = [["EU", "NNP", "I-NP", "B-ORG"], ["rejects", "VBZ", "I-VP", "O"]]
@@ -86,18 +87,41 @@ def test_a_file_with_one_column_is_refused() -> None:
     )
 
 
+NER = Column("tags", "tags", ("ner_tags", "labels"))
+POS = Column("tags", "tags", ("pos_tags", "upos", "labels"))
+BEE = ["1", "EU", "EU", "PROPN", "NNP", "_", "0", "root", "_", "_"]
+
+
 @pytest.mark.parametrize(
-    ("first", "expected"),
+    ("first", "column", "expected"),
     [
-        (["EU", "NNP", "I-NP", "B-ORG"], (0, 3)),
-        (["EU", "B-ORG"], (0, 1)),
-        (["1", "EU", "EU", "PROPN", "_", "_", "0", "root", "_", "_"], (1, 3)),
-        (["EU", *"abcdefgh", "O"], (0, 9)),
-        (["EU", "_", "B-ORG"], (0, 2)),
+        (EU[0], NER, (0, 3)),
+        (EU[0], POS, (0, 1)),
+        (EU[0], Column("tags", "chunk_tags"), (0, 2)),
+        (EU[0], Column("tags", "3"), (0, 2)),
+        (["EU", "B-ORG"], NER, (0, 1)),
+        (["EU", "NNP"], Column("tags", "kind"), (0, 1)),
+        (BEE, POS, (1, 3)),
+        (BEE, Column("tags", "xpos"), (1, 4)),
+        (["EU", *"abcdefgh", "O"], NER, (0, 9)),
+        (["EU", "_", "B-ORG"], NER, (0, 2)),
+        (["EU", "NNP", "B-ORG"], Column("tags", "2"), (0, 1)),
     ],
 )
-def test_word_and_tag_are_found_by_position(first: list[str], expected: tuple[int, int]) -> None:
-    assert columns(first) == expected
+def test_word_and_tag_are_found_by_name_or_position(
+    first: list[str], column: Column, expected: tuple[int, int]
+) -> None:
+    assert (words(first), tags(first, column, "")) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "column"), [(EU[0], Column("tags", "kind")), (EU[0], Column("tags", "5")), (BEE, NER)]
+)
+def test_a_column_of_tags_that_is_not_there_is_refused_with_those_that_are(first: list[str], column: Column) -> None:
+    with pytest.raises(UserError) as caught:
+        tags(first, column, where(1))
+    assert str(caught.value).startswith(f"data/train.conll, line 1: no column {column.name!r}; there are ")
+    assert str(caught.value).endswith("say which with task.tags=NAME, or with its number from 1")
 
 
 def test_words_to_be_tagged_need_no_column_of_tags() -> None:

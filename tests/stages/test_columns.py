@@ -18,7 +18,7 @@ from pipeline.tasks.multilabel import MultiLabel
 from pipeline.tasks.questions import QuestionAnswering
 from pipeline.tasks.regression import PairRegression, Regression
 from pipeline.tasks.roles import RoleLabelling
-from pipeline.tasks.tagging import Tagging
+from pipeline.tasks.tagging import PartsOfSpeech, Tagging
 from tests.conftest import form_of
 from tests.stages.conftest import Gather, laid, put, refusing
 
@@ -98,6 +98,15 @@ BARE: dict[str, tuple[Task, dict[str, Any], dict[str, Any]]] = {
     "a text for a number": (Regression(), {"text": "a"}, {"text": "a"}),
     "a pair for a number": (PairRegression(), {"first": "a", "second": "b"}, {"first": "a", "second": "b"}),
     "words": (Tagging(), {"tokens": ["a", "b"]}, {"text": "a b", "begins": [0, 2], "ends": [1, 3]}),
+    "a text beside tokens that are objects": (
+        Tagging(), {"text": "a", "tokens": [{"text": "a"}]}, {"text": "a", "begins": [0], "ends": [1]},
+    ),
+    "a text beside no tokens": (
+        Tagging(), {"text": "a", "tokens": [], "ents": []}, {"text": "a", "begins": [0], "ends": [1]},
+    ),
+    "words beside a text": (
+        Tagging(), {"text": "ignored", "tokens": ["a"]}, {"text": "a", "begins": [0], "ends": [1]},
+    ),
     "a text for tags": (Tagging(), {"text": "a b."}, {"text": "a b.", "begins": [0, 2, 3], "ends": [1, 3, 4]}),
     "words with a predicate": (
         RoleLabelling(), {"words": ["a", "b"], "predicate": 1},
@@ -135,13 +144,14 @@ def test_a_folder_of_texts_can_be_read_to_be_answered(tmp_path: Path) -> None:
 
 def test_of_two_columns_that_could_be_meant_one_must_be_named(tmp_path: Path, gather: Gather) -> None:
     rows = [
-        {"tokens": ["Bonn"], "pos_tags": ["NOUN"], "ner_tags": ["B-LOC"]},
-        {"tokens": ["in"], "pos_tags": ["ADP"], "ner_tags": ["O"]},
+        {"tokens": ["Bonn"], "pos_tags": ["NOUN"], "upos": ["PROPN"], "ner_tags": ["B-LOC"]},
+        {"tokens": ["in"], "pos_tags": ["ADP"], "upos": ["ADP"], "ner_tags": ["O"]},
     ]
-    with refusing("'ner_tags' and 'pos_tags' could all be the tags", "task.tags=NAME"):
-        gather(laid(tmp_path / "data", rows), Tagging())
-    corpus = gather(laid(tmp_path / "data", rows), Tagging(tags="pos_tags"))
+    with refusing("'pos_tags' and 'upos' could all be the tags", "task.tags=NAME"):
+        gather(laid(tmp_path / "data", rows), PartsOfSpeech())
+    corpus = gather(laid(tmp_path / "data", rows), PartsOfSpeech(tags="pos_tags"))
     assert corpus.read("labels.json") == ["ADP", "NOUN"]
+    assert gather(laid(tmp_path / "data", rows), Tagging()).read("labels.json") == ["O", "B-LOC", "I-LOC"]
 
 
 @pytest.mark.parametrize("task, row", [

@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.corpora.labels import Labels, listed, settle
 from pipeline.corpora.values import plain
-from tests.conftest import surroundings
-from tests.stages.conftest import put, refusing
+from tests.conftest import surroundings, write_csv
+from tests.stages.conftest import Gather, put, refusing
 
 WHERE = "data.csv, line 5"
 
@@ -71,6 +71,37 @@ def test_names_and_their_numbers_mean_the_same(
     settled = agree(map(plain, labels), stated, named, "labels.json")
     assert settled.names == ["neg", "pos"]
     assert [settled.number(plain(label)) for label in labels] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "stated", "names", "numbers"),
+    [
+        (["1.0", "0.0"], (), ["0", "1"], [1, 0]),
+        (["1.0", "1", "0", "0.00"], (), ["0", "1"], [1, 1, 0, 0]),
+        (["1.0", "0.0"], ("neg", "pos"), ["neg", "pos"], [1, 0]),
+        (["1", "1.0", "2"], ("2.0", "1.0"), ["2.0", "1.0"], [1, 1, 0]),
+        (["True", "true", "FALSE"], (), ["false", "true"], [1, 1, 0]),
+        (["true", "false"], ("False", "True"), ["False", "True"], [1, 0]),
+        (["1.0", "1.10", "2"], (), ["2", "1.0", "1.10"], [1, 2, 0]),
+        (["True", "Fake"], (), ["Fake", "True"], [1, 0]),
+    ],
+)
+def test_a_number_or_a_truth_is_one_label_however_it_is_written_and_other_texts_are_as_they_stand(
+    values: list[str], stated: tuple[str, ...], names: list[str], numbers: list[int]
+) -> None:
+    settled = agree(values, stated, ())
+    assert settled.names == names
+    assert [settled.number(value) for value in values] == numbers
+
+
+def test_rows_whose_label_is_written_in_two_ways_are_dealt_and_counted_as_of_one(
+    tmp_path: Path, gather: Gather
+) -> None:
+    rows = [(f"text {n}", ["1", "1.0", "0", "0.0"][n % 4]) for n in range(40)]
+    report = gather(write_csv(tmp_path / "data.csv", [*rows, *rows[:1], ("text 0", "1.0")])).read("data.json")
+    assert report["labels"] == ["0", "1"]
+    assert [facts["contradicting"] for facts in report["splits"].values()] == [0, 0, 0]
+    assert report["splits"]["validation"]["per_label"] == {"0": 2, "1": 2}
 
 
 def test_names_that_are_numbers_keep_the_order_they_are_given_in() -> None:

@@ -137,7 +137,7 @@ def test_one_passage_alone_cannot_be_dealt(tmp_path: Path, gather: Gather) -> No
     file = laid(tmp_path / "data", rows) / "train.jsonl"
     with pytest.raises(UserError) as caught:
         gather(file, QuestionAnswering())
-    assert "no rows to train on and 30 to validate on: there are too few to deal out" in str(caught.value)
+    assert "30 rows to train on and no rows to validate on: there are too few to deal out" in str(caught.value)
     assert "where what has the same text stays together; add rows" in str(caught.value)
     assert "task.label" not in str(caught.value)
 

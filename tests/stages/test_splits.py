@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.corpora.dealing import divide
 from pipeline.corpora.labels import Labels
 from pipeline.corpora.rows import Row
 from pipeline.corpora.source import Source
-from pipeline.corpora.survey import Part, describe, divide
+from pipeline.corpora.survey import Part, describe
 from pipeline.tasks.classification import Classification
 from tests.conftest import form_of, review_rows, write_csv
 from tests.stages.conftest import Gather, everything, pairs, put, refusing, texts
@@ -88,6 +89,27 @@ def test_equal_texts_never_come_into_two_splits(tmp_path: Path, gather: Gather) 
     assert train and validation and test
     assert not train & validation and not train & test and not validation & test
     assert sum(map(len, found.values())) == 300
+
+
+def test_a_text_that_is_repeated_often_does_not_fill_a_split(tmp_path: Path, gather: Gather) -> None:
+    rows = [(f"good {n}", "yes") for n in range(50)] + [(f"bad {n}", "no") for n in range(50)]
+    for seed in range(5):
+        found = everything(gather(write_csv(tmp_path / "data.csv", rows + [("fine", "yes")] * 100), seed=seed))
+        assert balance(found["train"]) == {"yes": 120, "no": 40}
+        assert balance(found["validation"]) == balance(found["test"]) == {"yes": 15, "no": 5}
+
+
+def test_a_label_of_one_text_alone_stays_in_train(tmp_path: Path, gather: Gather) -> None:
+    rows = [(f"bad {n}", "no") for n in range(50)] + [("fine", "yes")] * 50
+    found = everything(gather(write_csv(tmp_path / "data.csv", rows)))
+    assert balance(found["train"]) == {"yes": 50, "no": 40}
+
+
+def test_what_is_repeated_goes_into_a_split_that_would_have_no_row(tmp_path: Path, gather: Gather) -> None:
+    rows = [(f"text {n % 10}", "yes" if n % 10 < 5 else "no") for n in range(100)]
+    found = everything(gather(write_csv(tmp_path / "data.csv", rows)))
+    assert balance(found["validation"]) == {"yes": 10, "no": 10}
+    assert balance(found["train"]) == {"yes": 40, "no": 40}
 
 
 def test_a_train_split_alone_gives_validation_rows_and_no_test(tmp_path: Path, gather: Gather) -> None:

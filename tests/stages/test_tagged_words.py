@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.tasks.tagging import Tagging
+from pipeline.tasks.tagging import PartsOfSpeech, Tagging
 from tests.conftest import Cli, write_csv
 from tests.stages.conftest import Gather, Notebook, assert_refused, laid, put, refusing, tagged
 
@@ -23,7 +23,7 @@ NUMBERS = [[NAMES.index(tag) for tag in tags] for tags in TAGS]
 TEXTS = ["Anna Bell left Rome.", "Bonn slept"]
 
 
-def rows(*names: str, values: tuple[list[Any], list[Any]]) -> list[dict[str, Any]]:
+def rows(*names: str, values: tuple[list[Any], ...]) -> list[dict[str, Any]]:
     return [dict(zip(names, pair, strict=True)) for pair in zip(*values, strict=True)]
 
 
@@ -41,6 +41,10 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
     "doccano": rows("text", "label", values=(TEXTS, [[[0, 9, "PER"], [15, 19, "LOC"]], [[0, 4, "LOC"]]])),
     "newer doccano": rows("text", "entities", values=(TEXTS, spans("start_offset", "end_offset", "label"))),
     "spaCy": rows("text", "entities", values=(TEXTS, [[(0, 9, "PER"), (15, 19, "LOC")], [(0, 4, "LOC")]])),
+    "spaCy's Doc.to_json": rows(
+        "text", "ents", "tokens", values=(TEXTS, spans("start", "end", "label"), [[{"id": 0, "start": 0}], []])
+    ),
+    "Prodigy": rows("text", "tokens", "spans", values=(TEXTS, [[{"text": "Anna"}]] * 2, spans("start", "end", "label"))),
     "spans of characters": rows("text", "spans", values=(TEXTS, spans("start", "end", "label"))),
     "text beside words": [
         {"text": "ignored", **row} for row in rows("words", "tags", values=(WORDS, TAGS))
@@ -59,6 +63,55 @@ def test_every_shape_means_the_same_spans(tmp_path: Path, gather: Gather, shape:
     assert bare == [ROME, BONN]
     assert corpus.read("labels.json") == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
     assert corpus.read("data.json")["splits"]["train"]["per_label"] == {"LOC": 2, "PER": 1}
+
+
+def labelled(text: str, *results: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A task of Label Studio with one annotation."""
+    return {"id": 1, "data": {"text": text}, "annotations": [{"result": list(results), **more}]}
+
+
+def test_the_full_json_of_label_studio_means_what_its_short_form_does(tmp_path: Path, gather: Gather) -> None:
+    marked = [
+        [{"from_name": "label", "type": "labels", "value": span} for span in each]
+        for each in spans("start", "end", "labels", listed=True)
+    ]
+    tasks = [labelled(text, {"type": "relation"}, *each) for text, each in zip(TEXTS, marked, strict=True)]
+    tasks[1]["annotations"].insert(0, {"was_cancelled": True, "result": marked[0]})
+    tasks += [labelled("Nobody left."), {"data": {"text": "Nor I."}, "annotations": []}]
+    for split in ("train", "validation"):
+        put(tmp_path / "data" / f"{split}.json", json.dumps(tasks))
+    found = tagged(gather(tmp_path / "data", Tagging()))
+    assert found[:2] == [ROME, BONN]
+    assert {tag for sentence in found[2:] for _, tag in sentence} == {"O"}
+
+
+def test_choices_in_label_studio_are_labels(tmp_path: Path, gather: Gather) -> None:
+    choices = [("neg", "Bad."), ("pos", "Good."), ("pos", "Fine.")]
+    tasks = [
+        labelled(text, {"from_name": "label", "type": "choices", "value": {"choices": [label]}})
+        for label, text in choices
+    ]
+    for split in ("train", "validation"):
+        put(tmp_path / "data" / f"{split}.json", json.dumps(tasks))
+    assert gather(tmp_path / "data").table("train")["label"].to_pylist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json"])
+def test_a_record_without_spans_has_none_where_others_have_some(tmp_path: Path, gather: Gather, ending: str) -> None:
+    records = [{"text": "Nobody left."}, *SHAPES["Label Studio"], {"text": "Nor I."}]
+    text = json.dumps(records) if ending == "json" else "\n".join(map(json.dumps, records))
+    for split in ("train", "validation"):
+        put(tmp_path / "data" / f"{split}.{ending}", text)
+    found = tagged(gather(tmp_path / "data", Tagging()))
+    assert found[1:3] == [ROME, BONN]
+    assert {tag for sentence in (found[0], found[3]) for _, tag in sentence} == {"O"}
+
+
+def test_spans_that_no_record_has_and_tags_that_one_lacks_are_refused(tmp_path: Path, gather: Gather) -> None:
+    with refusing("line 1: no column 'spans'; there are 'text'", "task.spans=NAME"):
+        gather(laid(tmp_path / "none", [{"text": "Nobody left."}]), Tagging())
+    with refusing("line 3: no column 'tags'; there are 'tokens'", "task.tags=NAME"):
+        gather(laid(tmp_path / "one", [*SHAPES["tokens and labels"], {"tokens": ["a"]}]), Tagging())
 
 
 def test_words_become_a_text_with_the_place_of_each(tmp_path: Path, gather: Gather) -> None:
@@ -85,9 +138,24 @@ def test_a_conllu_file_gives_parts_of_speech(tmp_path: Path, gather: Gather) -> 
         [("Dogs", "NOUN"), ("bark", "VERB"), (".", "PUNCT")], 1))  # fmt: skip
     for split in ("train", "dev"):
         put(tmp_path / "data" / f"{split}.conllu", "# text = Dogs bark .\n" + sentence + "\n")
-    corpus = gather(tmp_path / "data", Tagging())
+    corpus = gather(tmp_path / "data", PartsOfSpeech())
     assert tagged(corpus) == [[("Dogs", "NOUN"), ("bark", "VERB"), (".", "PUNCT")]]
     assert corpus.read("labels.json") == ["NOUN", "PUNCT", "VERB"]
+    with refusing("train.conllu, line 2: no column 'tags'; there are id, form, lemma, upos", "task.tags=NAME"):
+        gather(tmp_path / "data", Tagging())
+
+
+def test_of_a_conll_2003_file_parts_of_speech_or_another_column_can_be_learned(tmp_path: Path, gather: Gather) -> None:
+    for split in ("train", "validation"):
+        put(tmp_path / "data" / f"{split}.conll", "Ada NNP B-NP B-PER\nsings VBZ B-VP O\n")
+    assert tagged(gather(tmp_path / "data", PartsOfSpeech())) == [[("Ada", "NNP"), ("sings", "VBZ")]]
+    for name in ("chunk_tags", "3"):
+        assert tagged(gather(tmp_path / "data", Tagging(tags=name))) == [[("Ada", "B-NP"), ("sings", "B-VP")]]
+
+
+def test_tags_of_spans_are_no_parts_of_speech(tmp_path: Path, gather: Gather) -> None:
+    with refusing("the tags mark spans, such as LOC", "task.tags=NAME", "the recipe ner"):
+        gather(laid(tmp_path / "data", SHAPES["words and tags"]), PartsOfSpeech())
 
 
 def test_lists_may_stand_as_json_in_the_cells_of_a_table(tmp_path: Path, gather: Gather) -> None:
