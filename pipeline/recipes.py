@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import recipes
 from pipeline.bytecode import drop_stale
 from pipeline.errors import UserError, nearest
+from pipeline.step import Step, WiringError
 
 
 def names() -> list[str]:
@@ -43,6 +46,19 @@ def load(recipe: str) -> ModuleType:
     return module
 
 
+def planned(recipe: str, module: ModuleType, config: Any) -> Step:
+    """The last step of a recipe with these settings.
+
+    Raises:
+        WiringError: its ``plan`` gives none.
+    """
+    step = module.plan(config)
+    if not isinstance(step, Step):
+        given = "nothing" if step is None else f"a {type(step).__name__}"
+        raise WiringError(f"{recipe}: plan(config) returns {given}; return the last Step, see docs/recipes.md")
+    return step
+
+
 def origin(recipe: str) -> str:
     """The file a recipe is written in, to tell two of one name apart."""
     return str((Path(recipe) if recipe.endswith(".py") else Path(recipes.__path__[0], f"{recipe}.py")).resolve())
@@ -61,7 +77,7 @@ def _by_name(name: str) -> ModuleType:
             f"no recipe {name!r}; {nearest(name, names(), 'the recipes are:')} (or give the path of a .py file)"
         )
     drop_stale(Path(recipes.__path__[0]).glob("*.py"))
-    with _syntax_explained():
+    with _mistakes_explained(name):
         return import_module(f"recipes.{name}")
 
 
@@ -78,14 +94,22 @@ def _from_file(file: Path) -> ModuleType:
     drop_stale(file.resolve().parent.glob("*.py"))
     sys.path.append(str(file.parent.resolve()))  # last: a neighbour called datasets.py must not hide the library
     module = sys.modules[file.stem] = module_from_spec(spec)
-    with _syntax_explained():
+    with _mistakes_explained(str(file)):
         spec.loader.exec_module(module)
     return module
 
 
 @contextmanager
-def _syntax_explained() -> Iterator[None]:
+def _mistakes_explained(recipe: str) -> Iterator[None]:
     try:
         yield
     except SyntaxError as error:
         raise UserError(f"{error.filename}:{error.lineno}: {error.msg}") from None
+    except ValueError as error:
+        # What ``dataclasses`` says of a default that can change, which is of no help to who wrote the settings.
+        found = re.match(r"mutable default <class '(?:.*\.)?(\w+)'> for field (\w+) ", str(error))
+        if not found:
+            raise
+        kind, field = found.groups()
+        way_out = "write a tuple" if kind in ("list", "dict", "set") else f"write @dataclass(frozen=True) above {kind}"
+        raise UserError(f"{recipe}: the setting {field!r} is a {kind}, which can change; {way_out}") from None
