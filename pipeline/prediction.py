@@ -16,7 +16,6 @@ from pipeline.errors import UserError, nearest
 from pipeline.progress import listener, work
 from pipeline.stages.collect import Collection
 from pipeline.stages.evaluate import Evaluation
-from pipeline.step import Step
 from pipeline.tasks import Judging, Task
 
 
@@ -55,7 +54,7 @@ def _asked(
     """What a recipe's model is asked, how it reads rows, how its answers are read, in which encoding files are, and how it
     writes, if it does."""
     module = recipes.load(recipe)
-    target: Step = module.plan(override(module.Config(), assignments, file))
+    target = recipes.planned(recipe, module, override(module.Config(), assignments, file))
     sources = [step.config for step in target.walk() if isinstance(step.config, Collection)]
     found = [step.config for step in target.walk() if isinstance(step.config, Evaluation)]
     if not found or not sources:

@@ -34,6 +34,11 @@ def summaries() -> Iterator[tuple[str, str]]:
             yield name, f"(cannot be read: {error.msg}, line {error.lineno})"
 
 
+def missing(where: str = "") -> str:
+    """What to say to a command that names no recipe."""
+    return f"RECIPE is missing{where}; the recipes are: {', '.join(names())} (or give the path of a .py file)"
+
+
 def load(recipe: str) -> ModuleType:
     """The recipe of this name in ``recipes/``, or in the Python file of this path.
 
@@ -72,7 +77,7 @@ def title(recipe: str) -> str:
 def _by_name(name: str) -> ModuleType:
     if name not in names():
         if "=" in name:
-            raise UserError(f"RECIPE is missing before {name}; the recipes are: {', '.join(names())}")
+            raise UserError(missing(f" before {name}"))
         raise UserError(
             f"no recipe {name!r}; {nearest(name, names(), 'the recipes are:')} (or give the path of a .py file)"
         )
