@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,12 +41,20 @@ def predict(
     if out is None:
         for answer in model.answers(rows):
             print(json.dumps(answer, ensure_ascii=False))
+        _tell(model.skipped)
         return
     listener.set(Console(0))
     with durable.replacing(out) as stream, work("predicting", 0) as advance:
         for answer in model.answers(rows, advance):
             stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
     print(f"{out}: written")
+    _tell(model.skipped)
+
+
+def _tell(skipped: Sequence[str]) -> None:
+    """Say which rows have no answer, where it gets in among no answers."""
+    for problem in skipped:
+        print(f"left out: {problem}", file=sys.stderr)
 
 
 def _asked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -22,13 +22,15 @@ UNLINED = (".json", ".parquet", ".arrow")  # formats in which a row has no line
 @dataclass(frozen=True, slots=True)
 class Row:
     """``number`` counts the rows of its part from 1; ``line`` those of its file, or the file's lines, if it has any;
-    ``fields`` are its cells by the names that the task has for them, ``names`` what the file calls those."""
+    ``fields`` are its cells by the names that the task has for them, ``names`` what the file calls those; ``problem`` is what
+    it lacks, for it has no fields then."""
 
     number: int
     file: Path
     line: int
     fields: dict[str, Any]  # as the file has it: text, number, list, object or nothing
     names: Mapping[str, str]
+    problem: str = ""
 
     @property
     def where(self) -> str:
@@ -36,7 +38,8 @@ class Row:
         return at(self.file, self.line)
 
 
-Cells = tuple[Path, int, dict[str, Any], Mapping[str, str]]  # file, line, fields and names of a row
+Plain = tuple[Path, int, dict[str, Any], Mapping[str, str]]  # file, line, fields and names of a row
+Cells = Plain | tuple[Path, int, dict[str, Any], Mapping[str, str], str]  # and what is wrong with it
 
 
 def read(files: Sequence[Path], layouts: Layouts, encoding: str = "") -> Iterator[Row]:
@@ -122,15 +125,16 @@ def _delimiter(header: str, file: Path) -> str:
 
 def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     with file.open(encoding=encodings.detect(file, encoding)) as stream:
-        for line, text in enumerate(stream, 1):
-            if text.strip():
-                try:
-                    record = json.loads(text)
-                except json.JSONDecodeError as error:
-                    raise UserError(
-                        f"{file}, line {line}: not JSON: {error.msg} at character {error.pos + 1}"
-                    ) from None
-                yield file, line, *_fields(record, layouts, at(file, line))
+        yield from _records(
+            ((line, _parsed(text, file, line)) for line, text in enumerate(stream, 1) if text.strip()), layouts, file
+        )
+
+
+def _parsed(text: str, file: Path, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{file}, line {line}: not JSON: {error.msg} at character {error.pos + 1}") from None
 
 
 def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
@@ -146,8 +150,29 @@ def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
         records = lists[0] if len(lists) == 1 else records
     if not isinstance(records, list):
         raise UserError(f"{file}: expected a list of objects, such as [{_example(layouts)}, …]")
-    for number, record in enumerate(records, 1):
-        yield file, number, *_fields(record, layouts, at(file, number))
+    yield from _records(enumerate(records, 1), layouts, file)
+
+
+def _records(records: Iterable[tuple[int, Any]], layouts: Layouts, file: Path) -> Iterator[Cells]:
+    """The records of a file.  Where one was whole, columns have the names that they should, so that it is another record
+    that is wrong and not the settings."""
+    whole = False
+    for number, record in records:
+        try:
+            fields, names = _fields(record, layouts, at(file, number))
+        except columns.Lacking:
+            if not whole:
+                raise
+            yield file, number, {}, {}, _lacks(record, layouts, at(file, number))
+            continue
+        whole = True
+        yield file, number, fields, names
+
+
+def _lacks(record: Mapping[str, Any], layouts: Layouts, where: str) -> str:
+    """What to say of a record that lacks what others have."""
+    missing = min(([c.name for c in columns.needed(one) if not c.among(list(record))] for one in layouts), key=len)
+    return f"{where}: no {' and no '.join(map(repr, missing))}, which rows before it have; add it, or set task.invalid=skip"
 
 
 def _fields(record: Any, layouts: Layouts, where: str) -> tuple[dict[str, Any], dict[str, str]]:
