@@ -8,9 +8,9 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from pipeline import __version__, commands
+from pipeline import __version__, commands, recipes
 from pipeline.errors import CheckFailed, UserError
 from pipeline.fingerprint import NoFingerprint
 from pipeline.sources import Unreadable
@@ -92,8 +92,17 @@ def _complain(text: str, code: int) -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that tells who named no recipe which there are: its usage would not."""
+
+    def error(self, message: str) -> NoReturn:
+        if "required: RECIPE" in message:
+            self.exit(MISTAKE, f"error: {recipes.missing()}\n")
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="python -m pipeline",
         description="Fine-tune pretrained Transformers, by recipe.",
         epilog="Results are in results/RECIPE/, everything ever made in .store/; PIPELINE_HOME names another place for both.",
@@ -167,6 +176,9 @@ def _with_settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _settings(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    command.add_argument("settings", nargs="*", metavar="PATH=VALUE", help="a setting, such as training.epochs=5")
+    # With a default it is not among what is said to be missing.
+    command.add_argument(
+        "settings", nargs="*", default=[], metavar="PATH=VALUE", help="a setting, such as training.epochs=5"
+    )
     command.add_argument("--settings", dest="file", type=Path, metavar="FILE", help="a TOML file of settings")
     return command

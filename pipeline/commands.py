@@ -52,8 +52,10 @@ def _store() -> Store:
 
 def list_recipes() -> None:
     """A line a recipe."""
-    for name, summary in recipes.summaries():
-        print(f"{name:16}{summary}")
+    found = list(recipes.summaries())
+    width = max((len(name) for name, _ in found), default=0)
+    for name, summary in found:
+        print(f"{name:{width}}  {summary}")
 
 
 def show(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
@@ -202,12 +204,11 @@ def _target(
     wait for long, for the Hub or for another run."""
     module = recipes.load(recipe)
     config = override(module.Config(), assignments, file)
-    steps: Step = module.plan(config)
-    codes = {step.name: code(step, store.memo) for step in steps.walk()}
+    steps = recipes.planned(recipe, module, config).walk()
+    codes = {step.name: code(step, store.memo) for step in steps}
     listener.set(Console(0))  # what is said of the Hub, before there are steps
     config = pins.pin(config, home() / ".store" / "pins.json", newer=newer)
-    target: Step = module.plan(config)
-    return target, config, codes
+    return recipes.planned(recipe, module, config), config, codes
 
 
 def _preflight(target: Step, store: Store) -> None:

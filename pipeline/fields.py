@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.errors import UserError
+
+Invalid = Literal["refuse", "skip"]  # what a task does with rows that cannot be learned from
 
 
 def neutral(default: Any) -> Any:

@@ -12,7 +12,7 @@ from pipeline import formats
 from pipeline.backends import Generation, batches
 from pipeline.backends.heads import HEADS
 from pipeline.corpora import arrow, columns, encodings, files, rows
-from pipeline.corpora.forms import Form
+from pipeline.corpora.forms import BadRow, Form, examples
 from pipeline.corpora.rows import Row
 from pipeline.errors import UserError
 from pipeline.features import Features
@@ -71,6 +71,7 @@ class Model:
         names = {} if HEADS[task.head].predicts else config["id2label"]
         self.labels = [names[str(number)] for number in range(len(names))]
         self.task, self.judging, self.batch_size = task, judging, batch_size
+        self.skipped: list[str] = []  # what was wrong with each row that was left out for it
         self.form = masked(form, self.decision.get("mask", ()))  # as the texts were that it learned from
         self._settings = generation.options() if generation else {}
         self._pad = config.get("pad_token_id") or 0
@@ -99,10 +100,16 @@ class Model:
 
     def _examples(self, found: Iterable[Row]) -> Iterator[dict[str, Any]]:
         for row in found:
-            for example in self.form.examples(row):
-                if not example.key:
-                    raise UserError(f"{row.where}: no text; fill it in, or take the row out")
-                yield example.fields
+            try:
+                read = list(examples(self.form, row))
+                if not all(example.key for example in read):
+                    raise BadRow(f"{row.where}: no text; fill it in, or set task.invalid=skip")
+            except BadRow as error:
+                if getattr(self.task, "invalid", "refuse") != "skip":
+                    raise
+                self.skipped.append(str(error))
+                continue
+            yield from (example.fields for example in read)
 
     def _chunk(self, examples: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         import pyarrow as pa

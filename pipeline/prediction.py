@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from pipeline.errors import UserError, nearest
 from pipeline.progress import listener, work
 from pipeline.stages.collect import Collection
 from pipeline.stages.evaluate import Evaluation
-from pipeline.step import Step
 from pipeline.tasks import Judging, Task
 
 
@@ -43,8 +43,10 @@ def predict(
         return inference.Model(place, task, form, judging, format, generation=generation)
 
     if out is None or destination.is_stdout(out):
-        for answer in load().answers(rows):
+        model = load()
+        for answer in model.answers(rows):
             print(json.dumps(answer, ensure_ascii=False))
+        _tell(model.skipped)
         return
     listener.set(Console(0))
     with destination.writing(out, file) as stream:  # before the model is loaded: it may be no place to write
@@ -53,6 +55,13 @@ def predict(
             for answer in model.answers(rows, advance):
                 stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
     print(f"{out}: written")
+    _tell(model.skipped)
+
+
+def _tell(skipped: Sequence[str]) -> None:
+    """Say which rows have no answer, where it gets in among no answers."""
+    for problem in skipped:
+        print(f"left out: {problem}", file=sys.stderr)
 
 
 def _asked(
@@ -61,7 +70,7 @@ def _asked(
     """What a recipe's model is asked, how it reads rows, how its answers are read, in which encoding files are, and how it
     writes, if it does."""
     module = recipes.load(recipe)
-    target: Step = module.plan(override(module.Config(), assignments, file))
+    target = recipes.planned(recipe, module, override(module.Config(), assignments, file))
     sources = [step.config for step in target.walk() if isinstance(step.config, Collection)]
     found = [step.config for step in target.walk() if isinstance(step.config, Evaluation)]
     if not found or not sources:

@@ -16,7 +16,7 @@ from pipeline.differences import differences, explain
 from pipeline.errors import UserError
 from pipeline.fingerprint import dependencies, fold, statement
 from pipeline.sources import Code, locate
-from pipeline.step import Step
+from pipeline.step import Step, WiringError
 from pipeline.store import Damaged, Record, Store
 
 
@@ -154,13 +154,26 @@ def _make(
         def call(out: Path) -> None:
             _refuse_if_changed(step, status, store, ("settings", "code", "imports"))
             before = set(sys.modules)
-            step.stage(step.config, out, **artifacts)
+            _refuse_another(step, step.stage(step.config, out, **artifacts), out)
             _refuse_if_remade(step, needs, store)
             _refuse_if_changed(step, status, store, ("settings",))
             late = {module for module in set(sys.modules) - before if locate(module)}
             _refuse_if_changed(step, status, store, ("code",), late)
 
         return Outcome(store.make(status.depends, call), why)
+
+
+def _refuse_another(step: Step, made: object, out: Path) -> None:
+    """A stage that returns something else may have written elsewhere, or forgotten to write: what is kept is ``out``."""
+    kind = step.makes.__name__
+    if not isinstance(made, step.makes):
+        given = "nothing" if made is None else f"a {type(made).__name__}"
+        raise WiringError(f"{step.name} returns {given}, where it says {kind}; end it with return {kind}(out)")
+    if made.path.resolve() != out.resolve():
+        raise WiringError(
+            f"{step.name} returns a {kind} in {made.path}, not in the folder that it was given; write into out, and "
+            f"return {kind}(out)"
+        )
 
 
 def _refuse_if_changed(

@@ -29,6 +29,10 @@ class Column:
         return next((name for name in (self.name, *self.others) if name in names), "")
 
 
+class Lacking(UserError):
+    """Columns are not there."""
+
+
 Layout = tuple[Column, ...]  # the columns that make a row
 Layouts = tuple[Layout, ...]  # ways in which a source may hold the same, the usual first
 
@@ -61,14 +65,15 @@ def found(names: Sequence[str], layouts: Layouts, where: str | Path) -> list[tup
     """The columns of the first layout that is there whole, each with its name in the table.
 
     Raises:
-        UserError: none is, or a column is there twice.
+        Lacking: none is.
+        UserError: a column is there twice.
     """
     if not any(names):
         wanted = ",".join(column.name for column in needed(layouts[0]))
-        raise UserError(f"{where}: empty; the first line must name the columns, such as {wanted}")
+        raise Lacking(f"{where}: empty; the first line must name the columns, such as {wanted}")
     best = max(layouts, key=lambda layout: _share(needed(layout), names))
     if problems := [_lacking(column, names, where) for column in needed(best) if not column.among(names)]:
-        raise UserError(*problems)
+        raise Lacking(*problems)
     chosen = [column for column in best if column.among(names)]
     for column in chosen:
         many = [repr(name) for name in column.others if name in names] if column.name not in names else []

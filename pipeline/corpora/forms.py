@@ -31,6 +31,18 @@ def bad_row() -> Iterator[None]:
         raise BadRow(*error.problems) from None
 
 
+def examples(form: Form, row: Row) -> Iterator[Example]:
+    """What to learn from a row.
+
+    Raises:
+        BadRow: it cannot be learned from.
+        UserError: nor can others.
+    """
+    if row.problem:
+        raise BadRow(row.problem)
+    yield from form.examples(row)
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """``fields`` go into the corpus; ``target`` does when its labels have their numbers.
@@ -117,13 +129,17 @@ class Labelled:
         return self
 
     def examples(self, row: Row) -> Iterator[Example]:
-        fields, key = texts(row, self.layouts[0])
-        found: tuple[str, ...] = ()
-        if self.several and "labels" in row.fields:
-            found = tuple(sorted(set(values.labels(row, "labels", self.separator))))
-        elif "label" in row.fields:
-            found = (values.plain(values.label(row, "label")),)
+        with bad_row():
+            fields, key = texts(row, self.layouts[0])
+            found = self._labels(row)
+            if key and "" in found:
+                raise UserError(f"{row.where}: no label; fill it in, or set task.invalid=skip")
         yield Example(fields, key, found, found)
+
+    def _labels(self, row: Row) -> tuple[str, ...]:
+        if self.several and "labels" in row.fields:
+            return tuple(sorted(set(values.labels(row, "labels", self.separator))))
+        return (values.plain(values.label(row, "label")),) if "label" in row.fields else ()
 
     def settle(self, first: Mapping[str, str], stated: Sequence[str], listed: Sequence[str], place: str) -> Labels:
         settled = labels.settle(first, stated, listed, place)
@@ -161,8 +177,10 @@ class Measured:
         return self
 
     def examples(self, row: Row) -> Iterator[Example]:
-        fields, key = texts(row, self.layouts[0])
-        yield Example(fields, key, values.number(row, "score") if key and "score" in row.fields else None)
+        with bad_row():
+            fields, key = texts(row, self.layouts[0])
+            target = values.number(row, "score") if key and "score" in row.fields else None
+        yield Example(fields, key, target)
 
     def settle(self, first: Mapping[str, str], stated: Sequence[str], listed: Sequence[str], place: str) -> Labels:
         if stated:

@@ -34,8 +34,8 @@ class Answered:
         return self
 
     def examples(self, row: Row) -> Iterator[Example]:
-        question, context = values.text(row, "question").strip(), values.text(row, "context")
         with bad_row():
+            question, context = values.text(row, "question").strip(), values.text(row, "context")
             found = squad.answers(_given(row, context), context, row.where) if context else []
         fields = {"question": question, "context": context, "answers": [text for text, _ in found]}
         key = f"{question}\x1f{context}" if question and context.strip() else ""
@@ -68,8 +68,8 @@ class Chosen:
         return self
 
     def examples(self, row: Row) -> Iterator[Example]:
-        question = values.text(row, "question").strip()
         with bad_row():
+            question = values.text(row, "question").strip()
             choices, names = _choices(row)
             target = _which(row.fields["answer"], choices, names, row.where) if "answer" in row.fields else None
         key = "\x1f".join([question, *choices]) if question else ""

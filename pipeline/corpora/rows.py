@@ -28,13 +28,15 @@ UNLINED = (".json", ".parquet", ".arrow")  # formats in which a row has no line
 @dataclass(frozen=True, slots=True)
 class Row:
     """``number`` counts the rows of its part from 1; ``line`` those of its file, or the file's lines, if it has any;
-    ``fields`` are its cells by the names that the task has for them, ``names`` what the file calls those."""
+    ``fields`` are its cells by the names that the task has for them, ``names`` what the file calls those; ``problem`` is what
+    it lacks, for it has no fields then."""
 
     number: int
     file: Path
     line: int
     fields: dict[str, Any]  # as the file has it: text, number, list, object or nothing
     names: Mapping[str, str]
+    problem: str = ""
 
     @property
     def where(self) -> str:
@@ -42,7 +44,8 @@ class Row:
         return at(self.file, self.line)
 
 
-Cells = tuple[Path, int, dict[str, Any], Mapping[str, str]]  # file, line, fields and names of a row
+Plain = tuple[Path, int, dict[str, Any], Mapping[str, str]]  # file, line, fields and names of a row
+Cells = Plain | tuple[Path, int, dict[str, Any], Mapping[str, str], str]  # and what is wrong with it
 
 
 def read(files: Sequence[Path], layouts: Layouts, encoding: str = "") -> Iterator[Row]:
@@ -146,22 +149,22 @@ def _delimiter(header: str, file: Path) -> str:
 
 def _lines(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
     encoding = encodings.detect(file, encoding)
-    known = cache(lambda: _names(_records(file, encoding)))
+    known = cache(lambda: _names(_every(file, encoding)))
     with file.open(encoding=encoding) as stream:
-        for line, text in enumerate(stream, 1):
-            if text.strip():
-                try:
-                    record = jsons.loads(text)
-                except json.JSONDecodeError as error:
-                    raise UserError(
-                        f"{file}, line {line}: not JSON: {error.msg} at character {error.pos + 1}"
-                    ) from None
-                except jsons.Beyond as error:
-                    raise UserError(f"{file}, line {line}: {error}") from None
-                yield file, line, *_fields(record, layouts, at(file, line), known)
+        parsed = ((line, _parsed(text, file, line)) for line, text in enumerate(stream, 1) if text.strip())
+        yield from _records(parsed, layouts, file, known)
 
 
-def _records(file: Path, encoding: str) -> Iterator[Any]:
+def _parsed(text: str, file: Path, line: int) -> Any:
+    try:
+        return jsons.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{file}, line {line}: not JSON: {error.msg} at character {error.pos + 1}") from None
+    except jsons.Beyond as error:
+        raise UserError(f"{file}, line {line}: {error}") from None
+
+
+def _every(file: Path, encoding: str) -> Iterator[Any]:
     """What all lines hold, but those that are not JSON, of which is said what is wrong when they are read."""
     with file.open(encoding=encoding) as stream:
         for text in stream:
@@ -189,9 +192,31 @@ def _document(file: Path, layouts: Layouts, encoding: str) -> Iterator[Cells]:
         records = lists[0] if len(lists) == 1 else records
     if not isinstance(records, list):
         raise UserError(f"{file}: expected a list of objects, such as [{_example(layouts)}, …]")
-    known = cache(lambda: _names(records))
-    for number, record in enumerate(records, 1):
-        yield file, number, *_fields(record, layouts, at(file, number), known)
+    yield from _records(enumerate(records, 1), layouts, file, cache(lambda: _names(records)))
+
+
+def _records(
+    records: Iterable[tuple[int, Any]], layouts: Layouts, file: Path, known: Callable[[], list[str]]
+) -> Iterator[Cells]:
+    """The records of a file.  Where one was whole, columns have the names that they should, so that it is another record
+    that is wrong and not the settings."""
+    whole = False
+    for number, record in records:
+        try:
+            fields, names = _fields(record, layouts, at(file, number), known)
+        except columns.Lacking:
+            if not whole:
+                raise
+            yield file, number, {}, {}, _lacks(record, layouts, at(file, number))
+            continue
+        whole = True
+        yield file, number, fields, names
+
+
+def _lacks(record: Mapping[str, Any], layouts: Layouts, where: str) -> str:
+    """What to say of a record that lacks what others have."""
+    missing = min(([c.name for c in columns.needed(one) if not c.among(list(record))] for one in layouts), key=len)
+    return f"{where}: no {' and no '.join(map(repr, missing))}, which rows before it have; add it, or set task.invalid=skip"
 
 
 def _fields(

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from pipeline.corpora.forms import BadRow, Form
+from pipeline.corpora.forms import examples as examples_of
 from pipeline.corpora.labels import Labels
 from pipeline.corpora.rows import Row
 from pipeline.progress import Advance
@@ -47,7 +48,7 @@ class Part:
             if row.number % TOLD == 0:
                 advance(TOLD)
             try:
-                examples = list(form.examples(row))
+                examples = list(examples_of(form, row))
             except BadRow as error:
                 if not skip:
                     raise

@@ -50,7 +50,7 @@ def number(row: Row, field: str) -> float:
     """A finite number."""
     value = row.fields[field]
     if not plain(value):
-        raise UserError(f"{row.where}: no number; fill it in, or take the row out")
+        raise UserError(f"{row.where}: no number; fill it in, or set task.invalid=skip")
     try:
         found = float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError, OverflowError):  # JSON has numbers of any size

@@ -38,8 +38,8 @@ class Written:
         return self
 
     def examples(self, row: Row) -> Iterator[Example]:
-        fields, key = texts(row, self.layouts[0])
         with bad_row():
+            fields, key = texts(row, self.layouts[0])
             target = _right(row) if key and "target" in row.fields else []
         yield Example(fields, key, target, written=sum(map(len, target[:1])))
 
@@ -68,7 +68,9 @@ class Plain:
         return self
 
     def examples(self, row: Row) -> Iterator[Example]:
-        yield Example(*texts(row, self.layouts[0]))
+        with bad_row():
+            fields, key = texts(row, self.layouts[0])
+        yield Example(fields, key)
 
     def settle(self, first: Mapping[str, str], stated: Sequence[str], listed: Sequence[str], place: str) -> Labels:
         return _without_labels(stated)
@@ -103,7 +105,8 @@ class Conversations:
 
     def examples(self, row: Row) -> Iterator[Example]:
         if "text" in row.fields:
-            text = values.text(row, "text").strip()
+            with bad_row():
+                text = values.text(row, "text").strip()
             yield Example({"roles": [], "said": []}, text, text, written=len(text))
             return
         with bad_row():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import Corpus
 from pipeline.corpora import arrow, columns, dealing, files, labels, remote, rows, survey
 from pipeline.corpora.columns import Layouts
-from pipeline.corpora.forms import BadRow, Example, Form
+from pipeline.corpora.forms import BadRow, Example, Form, examples
 from pipeline.corpora.source import Source
 from pipeline.errors import UserError
 from pipeline.fields import require
@@ -52,7 +52,8 @@ def collect(config: Collection, out: Path) -> Corpus:
         layout = files.lay(folder, source.subset, plain=bool(columns.alone(config.form.layouts)))
         listed = _listed(source, layout, config.form)
         rows_of = partial(_rows, layout, config.form.layouts, source.encoding)
-        form = config.form.fitted((row for name in layout.parts for row in rows_of(name)), listed)
+        whole = (row for name in layout.parts for row in rows_of(name) if not row.problem)
+        form = config.form.fitted(whole, listed)
         seen = {name: survey.Part() for name in layout.parts}
         for name, part in seen.items():
             with work(f"reading {name}", 0) as advance:
@@ -115,7 +116,7 @@ def _examples(found: Iterator[rows.Row], form: Form, *, skip: bool) -> Iterator[
     """The examples of all rows with their numbers, but those of bad rows that are to be left out."""
     for row in found:
         try:
-            yield from ((row.number, example) for example in form.examples(row))
+            yield from ((row.number, example) for example in examples(form, row))
         except BadRow:
             if not skip:
                 raise

@@ -10,7 +10,7 @@ from pipeline.backends.heads import HEADS
 from pipeline.backends.pytorch.network import HEADS as CLASSES
 from pipeline.formats.alone import NEW_TOKENS
 from pipeline.stages.facts import SHOWN, Facts
-from pipeline.stages.usage import ADAPTER, MODEL, network, snippet, usage_from_scratch, usage_of_adapter
+from pipeline.stages.usage import ADAPTER, MODEL, network, numbers_of, snippet, usage_from_scratch, usage_of_adapter
 
 FILES = {
     "safetensors": "`model.safetensors`, for transformers",
@@ -52,16 +52,30 @@ def _usage(facts: Facts) -> Iterator[str]:
         form = next((name for name in ("onnx", "onnx-int8", "onnx-fp16") if name in facts.exports), "")
         yield from usage_from_scratch(facts.labels, facts.cut["max_length"], head, form, repo)
         return
+    numbers = numbers_of(facts.config.task, facts.decision, facts.cut["max_length"])
     if facts.adapter:
         origin = facts.adapter["base_model_name_or_path"], facts.adapter["revision"]
-        yield from usage_of_adapter(facts.usage, facts.labels, CLASSES[head], *origin, adapter=repo or ADAPTER)
+        yield from usage_of_adapter(facts.usage, facts.labels, numbers, CLASSES[head], *origin, adapter=repo or ADAPTER)
     else:
-        yield f"## How to use\n\n```python\n{snippet(facts.usage, facts.labels, repo or MODEL, own=facts.own)}\n```\n"
+        code = snippet(facts.usage, facts.labels, numbers, repo or MODEL, own=facts.own)
+        yield f"## How to use\n\n```python\n{code}\n```\n"
+    if head == "questions":
+        yield from _beyond_a_window(facts)
     if "threshold" in facts.decision:
         yield (
             f"That gives the likelier label. The scores below are of answering *{facts.decision['positive']}* from a "
             f"probability of {facts.decision['threshold']:.4f} on.\n"
         )
+
+
+def _beyond_a_window(facts: Facts) -> Iterator[str]:
+    """What the Python of questions leaves out, for it is to be short."""
+    yield (
+        f"It prints nothing where the passage holds no answer, and reads {facts.cut['max_length']} tokens, the question among "
+        "them; the rest of a longer passage is not read. The scores below are of reading such a passage in windows that "
+        f"share {getattr(facts.config.task, 'stride', 0)} tokens: the best answer of all windows is told, and none where in "
+        "every window having no answer is better than it by as much.\n"
+    )
 
 
 def _intended(facts: Facts) -> Iterator[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.hub import looks_like_id
-from pipeline.tasks import Task
+from pipeline.tasks import Decision, Task
+from pipeline.tasks.candidates import BEST
 
 MODEL = "PATH OR ID OF THIS MODEL"
 ADAPTER = "PATH OR ID OF THIS ADAPTER"
@@ -17,7 +18,8 @@ ADAPTER = "PATH OR ID OF THIS ADAPTER"
 @dataclass(frozen=True)
 class Usage:
     """``tag`` is the Hub's name of the task; ``title`` and ``purpose`` hold ``{labels}``; ``limit`` is what to beware of;
-    ``snippet`` is Python, with ``{labels}``, ``{model}`` and ``{file:NAME}``, a file of the model's."""
+    ``snippet`` is Python, with ``{labels}``, ``{model}`` and ``{file:NAME}``, a file of the model's; and what
+    :func:`numbers_of` tells."""
 
     tag: str
     title: str
@@ -120,10 +122,15 @@ USAGES = {
         "It quotes the passage, and is made to find something in it; it knows nothing that is not there.",
         _auto(
             "AutoModelForQuestionAnswering", 'question, context = "…", "…"',
-            'inputs = tokenizer(question, context, return_tensors="pt", truncation="only_second", return_offsets_mapping=True)',
+            'inputs = tokenizer(question, context, return_tensors="pt", truncation="only_second", max_length={max_length}, return_offsets_mapping=True)',
             'offsets = inputs.pop("offset_mapping")[0].tolist()', "found = model(**inputs)",
-            "first, last = found.start_logits[0].argmax(), found.end_logits[0].argmax()",
-            "print(context[offsets[first][0] : offsets[last][1]])",
+            "starts, ends = found.start_logits[0].tolist(), found.end_logits[0].tolist()",
+            "inside = [n for n, part in enumerate(inputs.sequence_ids()) if part == 1]  # the tokens of the passage",
+            f"first, last = (sorted(inside, key=lambda n: -scores[n])[:{BEST}] for scores in (starts, ends))",
+            "pairs = [(starts[i] + ends[j], i, j) for i in first for j in last if i <= j < i + {answer_length}]",
+            'score, i, j = max(pairs, default=(float("-inf"), 0, 0))',
+            "none = starts[0] + ends[0] - score > {null_threshold}",
+            'print("" if none else context[offsets[i][0] : offsets[j][1]])',
         ),
     ),
     ("choice", True): Usage(
@@ -171,14 +178,26 @@ def usage_of(task: Task, *, chat: bool) -> Usage:
     return USAGES[kind, task.segments]
 
 
-def snippet(usage: Usage, labels: Sequence[str], model: str = MODEL, *, own: bool = False) -> str:
+def numbers_of(task: Task, decision: Decision, max_length: int) -> dict[str, str]:
+    """What a snippet has to know of a model, as Python.  Where every question has an answer, nothing beats the best."""
+    threshold = decision.get("null_threshold")
+    return {
+        "max_length": str(max_length),
+        "answer_length": str(getattr(task, "answer_length", "")),
+        "null_threshold": 'float("inf")' if threshold is None else repr(threshold),
+    }
+
+
+def snippet(
+    usage: Usage, labels: Sequence[str], numbers: Mapping[str, str], model: str = MODEL, *, own: bool = False
+) -> str:
     """The Python that uses a model; with ``own``, one that writes in a vocabulary of its own."""
     targets = 'AutoTokenizer.from_pretrained("{model}", subfolder="target")' if own else "tokenizer"
     text = usage.snippet.replace("{targets}", targets)
     if "{file:" in text and looks_like_id(model):
         text = f"from huggingface_hub import hf_hub_download\n{text}"
     text = re.sub(r"\{file:([\w.]+)\}", lambda found: _file(found[1], model), text)
-    return text.format(labels=list(labels), model=model)
+    return text.format(labels=list(labels), model=model, **numbers)
 
 
 def _file(name: str, model: str) -> str:
@@ -187,7 +206,13 @@ def _file(name: str, model: str) -> str:
 
 
 def usage_of_adapter(
-    usage: Usage, labels: Sequence[str], kind: str, base: str, revision: str, adapter: str = ADAPTER
+    usage: Usage,
+    labels: Sequence[str],
+    numbers: Mapping[str, str],
+    kind: str,
+    base: str,
+    revision: str,
+    adapter: str = ADAPTER,
 ) -> Iterator[str]:
     """How to use an adapter of a base model that transformers loads as ``kind``; of one without a name if it is empty."""
     given = f'"{base or "PATH OR ID OF THE BASE MODEL"}"' + (f', revision="{revision}"' if revision else "")
@@ -197,7 +222,7 @@ def usage_of_adapter(
     yield f"base = {kind}.from_pretrained({given}, config=config, ignore_mismatched_sizes=True)"
     yield 'PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained("merged")'
     yield 'AutoTokenizer.from_pretrained(adapter).save_pretrained("merged")\n```\n'
-    yield f"```python\n{snippet(usage, labels, 'merged')}\n```\n"
+    yield f"```python\n{snippet(usage, labels, numbers, 'merged')}\n```\n"
 
 
 def network(config: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.corpora.columns import column
 from pipeline.corpora.questions import Chosen
 from pipeline.features import Features
-from pipeline.fields import neutral, require
+from pipeline.fields import Invalid, neutral, require
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class MultipleChoice:
     """the column of the choices, a list"""
     answer: str = neutral("answer")
     """the column of the right one: its number from 0, its letter, or itself"""
+    invalid: Invalid = neutral("refuse")
+    """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "choice"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
     columns: ClassVar[Mapping[str, str]] = {"label": "int32"}

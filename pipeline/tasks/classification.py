@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.corpora.columns import column
 from pipeline.corpora.forms import Labelled
 from pipeline.features import Features
-from pipeline.fields import neutral, require
+from pipeline.fields import Invalid, neutral, require
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers, texts
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Classification:
     """the column of the label"""
     positive: str = ""
     """of two labels, the one to find: its F1 is told, and it is answered above the probability that is best for that"""
+    invalid: Invalid = neutral("refuse")
+    """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "classification"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "f1")
     columns: ClassVar[Mapping[str, str]] = {"label": "int32"}
@@ -65,6 +67,8 @@ class PairClassification:
     """the column of the label"""
     positive: str = ""
     """of two labels, the one to find: its F1 is told, and it is answered above the probability that is best for that"""
+    invalid: Invalid = neutral("refuse")
+    """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "classification"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "f1")
     columns: ClassVar[Mapping[str, str]] = {"label": "int32"}

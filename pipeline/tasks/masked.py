@@ -14,7 +14,7 @@ from zlib import crc32
 from pipeline.corpora.columns import column
 from pipeline.corpora.writing import Plain
 from pipeline.features import IGNORED, Features
-from pipeline.fields import neutral, require
+from pipeline.fields import Invalid, neutral, require
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers
 from pipeline.tasks.language import MONITORS, likelihoods, measured, monitor, perplexity, rounded
 from pipeline.tasks.texts import TEXT
@@ -33,6 +33,8 @@ class MaskedLanguageModeling:
     """the column of the text"""
     masked: float = 0.15
     """share of the tokens that are hidden at a time"""
+    invalid: Invalid = neutral("refuse")
+    """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "masked"
     monitors: ClassVar[tuple[str, ...]] = MONITORS
     columns: ClassVar[Mapping[str, str]] = {"label": "list<int32>", "special": "list<int8>"}

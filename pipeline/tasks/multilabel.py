@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.corpora.columns import column
 from pipeline.corpora.forms import Labelled
 from pipeline.features import Features
-from pipeline.fields import neutral, require
+from pipeline.fields import Invalid, neutral, require
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers, texts
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class MultiLabel:
     """the column of the labels: a list, or in one cell"""
     separator: str = neutral("|")
     """between labels in one cell"""
+    invalid: Invalid = neutral("refuse")
+    """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "multilabel"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "f1", "f1_micro")
     columns: ClassVar[Mapping[str, str]] = {"label": "list<int32>"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pipeline.corpora.columns import column
 from pipeline.corpora.forms import Measured
 from pipeline.features import Features
-from pipeline.fields import neutral, require
+from pipeline.fields import Invalid, neutral, require
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers, texts
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Regression:
     """the column of the number"""
     loss: Loss = "mse"
     """huber: linear beyond one standard deviation (Huber 1964), for numbers with outliers"""
+    invalid: Invalid = neutral("refuse")
+    """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "regression"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "pearson", "spearman", "mae")
     columns: ClassVar[Mapping[str, str]] = {"label": "float32"}
@@ -66,6 +68,8 @@ class PairRegression:
     """the column of the number"""
     loss: Loss = "mse"
     """huber: linear beyond one standard deviation (Huber 1964), for numbers with outliers"""
+    invalid: Invalid = neutral("refuse")
+    """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "regression"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "pearson", "spearman", "mae")
     columns: ClassVar[Mapping[str, str]] = {"label": "float32"}

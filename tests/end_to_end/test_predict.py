@@ -378,3 +378,14 @@ def test_a_file_in_another_encoding_is_read_as_named(finish: Finish, tmp_path: P
     assert done.code == 2 and "not UTF-8" in done.err and "corpus.encoding=" in done.err
     (row,) = finished.predict("--file", file, "corpus.encoding=cp1252").rows()
     assert row["text"] == "Le café a fermé, hélas."
+
+
+def test_rows_that_cannot_be_answered_are_left_out_if_that_is_asked_for(finish: Finish, tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "ask.jsonl", {"text": "A"}, {"text": " "}, {"words": "B"}, {"text": "C"})
+    done = finish("topics").predict("--file", file, "task.invalid=skip")
+    assert [row["text"] for row in done.rows()] == ["A", "C"]
+    lines = [line for line in done.err.splitlines() if line.startswith("left out: ")]
+    assert [line.partition(", ")[2].partition(";")[0] for line in lines] == [
+        "line 2: no text",
+        "line 3: no 'text', which rows before it have",
+    ]

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.corpora.squad import flattened
 from pipeline.stages.usage import MODEL, USAGES
+from tests.conftest import ROOT, read_json
 from tests.end_to_end.conftest import RECIPES, TIMED, Finish, Finished, write_lines
 
 pytestmark = pytest.mark.slow
@@ -290,11 +292,26 @@ def test_hidden_words_are_filled_in(finish: Finish) -> None:
     assert all(each["probabilities"] == sorted(each["probabilities"], reverse=True) for each in row["filled"])
 
 
-def test_the_card_of_questions_quotes_the_passage(finish: Finish) -> None:
-    finished = finish("qa")
-    row = finished.answers()[0]
-    printed = used(finished, question=row["question"], context=row["context"])
-    assert printed in row["context"] and (printed or not row["answer"])
+@pytest.mark.parametrize("answerable", [False, True], ids=["some have no answer", "all have an answer"])
+def test_the_python_of_the_card_of_questions_answers_as_the_pipeline_does(
+    finish: Finish, tmp_path: Path, answerable: bool
+) -> None:
+    more = []
+    if answerable:
+        asked = flattened(read_json(ROOT / "recipes" / "data" / "questions" / "train.json"), "train.json") or []
+        rows = [row for row in asked if row["answers"]]
+        more = [f"corpus.source={write_lines(tmp_path / 'questions.jsonl', *rows)}"]
+    finished = finish("qa", *more)
+    assert (finished.read("model/decision.json")["null_threshold"] is None) == answerable
+    rows = finished.answers()
+    told = [used(finished, question=row["question"], context=row["context"]) for row in rows]
+    assert told == [row["answer"].strip() for row in rows]
+    assert any(told) or not answerable
+
+
+def test_the_card_of_questions_says_what_becomes_of_long_passages(finish: Finish) -> None:
+    card = (finish("qa").results / "README.md").read_text(encoding="utf-8")
+    assert "reads 256 tokens" in card and "in windows that share 64 tokens" in card
 
 
 @pytest.mark.parametrize(("recipe", "found"), [("spam", "spam"), ("paraphrase", "paraphrase"), ("topics", "")])

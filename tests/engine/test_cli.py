@@ -35,13 +35,24 @@ def test_the_version_is_told(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("walk",), ("run",), ("why", "sentiment"), ("clean", "--keep", "x"), ("run", "--untl")]
+    "arguments", [(), ("walk",), ("why", "sentiment"), ("clean", "--keep", "x"), ("run", "sentiment", "--untl")]
 )
 def test_a_command_line_that_cannot_be_read_is_a_mistake(cli: Cli, arguments: tuple[str, ...]) -> None:
     done = cli(*arguments)
     assert done.returncode == 2
     assert "usage: python -m pipeline" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "show", "predict", "why"])
+def test_a_command_without_a_recipe_names_those_there_are_in_one_line(cli: Cli, command: str) -> None:
+    done = cli(command)
+    refused(done, "error: RECIPE is missing; the recipes are: adapt, ", "sentiment", "(or give the path of a .py file)")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_settings_are_not_said_to_be_missing(cli: Cli) -> None:
+    assert "the following arguments are required: STEP\n" in cli("why", "sentiment").stderr
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "show"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 from tests.engine.conftest import Recipe, edit, reasons, refused, well
 
 PLAN = "from toy import Config, plan\n"
@@ -18,6 +18,14 @@ def test_list_names_every_recipe_with_its_first_line(cli: Cli) -> None:
     assert any(
         line.split(maxsplit=1) == ["sentiment", "Sentiment: does a review praise or complain?"] for line in lines
     )
+
+
+def test_every_summary_of_the_list_begins_in_one_column(cli: Cli) -> None:
+    lines = well(cli("list")).stdout.splitlines()
+    names = [line.split()[0] for line in lines]
+    width = max(map(len, names))
+    assert names == sorted(file.stem for file in (ROOT / "recipes").glob("[!_]*.py"))
+    assert all(line[width : width + 2] == "  " and line[width + 2] != " " for line in lines)
 
 
 def test_a_new_file_in_recipes_is_listed_without_being_run(cli: Cli, checkout: Path) -> None:
@@ -145,3 +153,52 @@ def test_a_mistake_in_a_later_step_is_told_before_anything_is_made(toy: Recipe) 
 def test_a_computed_import_in_a_stage_is_a_mistake_of_the_recipe(toy: Recipe) -> None:
     toy.edit("return line.strip()", "return __import__(line)")
     refused(toy.call("run"), "toy:tidy uses __import__, so what it depends on cannot be known; import what it needs")
+
+
+@pytest.mark.parametrize(("result", "given"), [("None", "nothing"), ("config", "a Config"), ("[1]", "a list")])
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_plan_without_a_step_is_a_mistake_of_the_recipe(toy: Recipe, command: str, result: str, given: str) -> None:
+    toy.file.write_text(f"{toy.file.read_text(encoding='utf-8')}\n\ndef plan(config):\n    return {result}\n", "utf-8")
+    refused(toy.call(command), f"{toy.file}: plan(config) returns {given}; return the last Step")
+
+
+def test_settings_that_are_not_frozen_are_a_mistake_of_the_recipe(toy: Recipe) -> None:
+    toy.edit("@dataclass(frozen=True)\nclass Writing", "@dataclass\nclass Writing")
+    refused(
+        toy.call("show"),
+        f"{toy.file}: the setting 'writing' is a Writing, which can change; write @dataclass(frozen=True)",
+    )
+
+
+def test_a_setting_that_is_a_list_is_a_mistake_of_the_recipe(toy: Recipe) -> None:
+    toy.edit("    text: str = ", "    text: list = []  # ")
+    refused(toy.call("show"), f"{toy.file}: the setting 'text' is a list, which can change; write a tuple")
+
+
+def test_another_value_error_of_a_recipe_is_shown_with_its_traceback(toy: Recipe) -> None:
+    toy.edit("import words\n", "import words\nint('x')\n")
+    done = toy.call("show")
+    assert done.returncode == 1 and "Traceback" in done.stderr and "invalid literal" in done.stderr
+
+
+RETURNED = {
+    "nothing": ("None", "count returns nothing, where it says Count; end it with return Count(out)"),
+    "another artifact": ("Text(out)", "count returns a Text, where it says Count"),
+    "another folder": (
+        "Count(out.parent)",
+        "not in the folder that it was given; write into out, and return Count(out)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RETURNED)
+def test_a_stage_that_does_not_return_what_it_made_is_a_mistake_of_the_recipe(toy: Recipe, case: str) -> None:
+    returned, told = RETURNED[case]
+    toy.edit("    made = Count(out)\n", f"    return {returned}\n    made = Count(out)\n")
+    refused(toy.call("run"), told)
+    assert not (toy.store / "count").exists()
+
+
+def test_a_stage_may_return_its_folder_by_another_way(toy: Recipe) -> None:
+    toy.edit("    made = Count(out)\n", "    made = Count(out / '..' / out.name)\n")
+    assert "count" in toy.run()

@@ -177,7 +177,7 @@ def test_of_many_labels_a_few_are_said_and_all_reported(tmp_path: Path, gather: 
 
 
 BAD_LABELS = {
-    "missing": ([("a", "x"), ("b", "y"), ("c", "")], None, "line 4: no label; fill it in, or take the row out"),
+    "missing": ([("a", "x"), ("b", "y"), ("c", "")], None, "line 4: no label; fill it in, or set task.invalid=skip"),
     "unknown": (
         [("a", "neg"), ("b", "pos"), ("c", "post")],
         ["neg", "pos"],

@@ -175,9 +175,9 @@ def test_numbers_of_pairs_are_read(tmp_path: Path, gather: Gather) -> None:
 
 
 BAD_NUMBERS: dict[str, tuple[Any, str]] = {
-    "nothing": (None, "no number; fill it in, or take the row out"),
-    "an empty cell": ("", "no number; fill it in, or take the row out"),
-    "a blank cell": (" ", "no number; fill it in, or take the row out"),
+    "nothing": (None, "no number; fill it in, or set task.invalid=skip"),
+    "an empty cell": ("", "no number; fill it in, or set task.invalid=skip"),
+    "a blank cell": (" ", "no number; fill it in, or set task.invalid=skip"),
     "a word": ("many", "column 'score' holds text ('many'), not a number; name the column of the score with task.score=NAME"),
     "a comma": ("4,5", "column 'score' holds text ('4,5'), not a number"),
     "true": (True, "column 'score' holds true or false (True), not a number"),
@@ -197,7 +197,7 @@ def test_what_is_no_number_is_refused_with_its_line(tmp_path: Path, gather: Gath
 def test_the_missing_number_of_parquet_is_none(tmp_path: Path, gather: Gather) -> None:
     for split in ("train", "validation"):
         pq.write_table(pa.table({"text": ["a", "b"], "score": [1.0, np.nan]}), tmp_path / f"{split}.parquet")
-    with refusing(tmp_path / "train.parquet", "row 2: no number; fill it in, or take the row out"):
+    with refusing(tmp_path / "train.parquet", "row 2: no number; fill it in, or set task.invalid=skip"):
         gather(tmp_path, Regression())
 
 
