@@ -82,7 +82,7 @@ def _explained(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return f"{error.filename}: no permission to read or write it; give it to this user"
     if error.filename and error.errno in PLACES:
-        return f"{error.filename!s:.80}: {PLACES[error.errno]}"
+        return f"{error.filename!s:.300}: {PLACES[error.errno]}"
     return ""
 
 

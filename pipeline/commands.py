@@ -44,7 +44,7 @@ def _store() -> Store:
         if error.errno == errno.ENOSPC:
             raise
         raise UserError(
-            f"PIPELINE_HOME={place.parent!s:.80}: there can be no .store in it ({error.strerror}); name a folder that "
+            f"PIPELINE_HOME={place.parent!s:.300}: there can be no .store in it ({error.strerror}); name a folder that "
             "this user can write into"
         ) from None
     return Store(place)

@@ -26,7 +26,7 @@ def writing(out: Path, source: Path | None) -> Iterator[TextIO]:
             stream = opened.enter_context(durable.replacing(place) if place else out.open("w", encoding="utf-8"))
         except OSError as error:
             raise UserError(
-                f"--out {out!s:.80}: cannot be written ({error.strerror or error}); name a file in a folder that "
+                f"--out {out!s:.300}: cannot be written ({error.strerror or error}); name a file in a folder that "
                 "this user can write into"
             ) from None
         yield stream

@@ -131,7 +131,7 @@ def test_a_sentence_where_a_file_is_meant_is_a_mistake(cli: Cli, setting: str) -
 @pytest.mark.parametrize("place", ["{file}", "{file}/within", "/proc", "/proc/nothing", LONG])
 def test_a_home_that_can_be_no_folder_is_named(toy: Recipe, place: str) -> None:
     home = place.format(file=toy.file)
-    refused(toy.call("run", PIPELINE_HOME=home), f"error: PIPELINE_HOME={home:.80}: there can be no .store in it")
+    refused(toy.call("run", PIPELINE_HOME=home), f"error: PIPELINE_HOME={home:.300}: there can be no .store in it")
 
 
 @pytest.mark.parametrize("problem", ["EROFS", "ENOTDIR", "ELOOP", "ENAMETOOLONG"])

@@ -110,7 +110,7 @@ def test_a_record_without_spans_has_none_where_others_have_some(tmp_path: Path, 
 def test_spans_that_no_record_has_and_tags_that_one_lacks_are_refused(tmp_path: Path, gather: Gather) -> None:
     with refusing("line 1: no column 'spans'; there are 'text'", "task.spans=NAME"):
         gather(laid(tmp_path / "none", [{"text": "Nobody left."}]), Tagging())
-    with refusing("line 3: no column 'tags'; there are 'tokens'", "task.tags=NAME"):
+    with refusing("line 3: no 'tags', which rows before it have; add it, or set task.invalid=skip"):
         gather(laid(tmp_path / "one", [*SHAPES["tokens and labels"], {"tokens": ["a"]}]), Tagging())
 
 
