@@ -73,10 +73,10 @@ def show(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
 def plan(recipe: str, assignments: Sequence[str], file: Path | None) -> None:
     """What a run would do with each step, and why; nothing is made."""
     store = _store()
-    target, *_ = _target(recipe, assignments, file, store)
+    target, _, codes = _target(recipe, assignments, file, store)
     last = runs.last_keys(_runs(store), recipes.title(recipe))
     width, found = _width(target.walk()), set()
-    for step, status in running.plan(target, store, last):
+    for step, status in running.plan(target, store, last, codes):
         if status is None:
             text = f"waits for {', '.join(s.name for s in step.inputs.values() if s not in found)}"
         elif status.record:
@@ -110,7 +110,7 @@ def run(
         print(f"{shown} holds the results of {other}; these take their place, and the store keeps both")
     console = Console(_width(goal.walk()))
     listener.set(console)
-    _preflight(goal, store)
+    _preflight(goal, store, codes)
     _die_like_ctrl_c()
     record = runs.Run(_runs(store), title, origin, {path: written(value) for path, value in settings(config)})
     with cleaning.running(store, lambda who: print(f"waiting for {who}, which is starting or cleaning", flush=True)):
@@ -161,11 +161,11 @@ def _die_like_ctrl_c() -> None:
 def why(recipe: str, name: str, assignments: Sequence[str], file: Path | None) -> None:
     """All that a step depends on, as JSON, after what differs from its last result."""
     store = _store()
-    target, *_ = _target(recipe, assignments, file, store)
+    target, _, codes = _target(recipe, assignments, file, store)
     step = _known(name, target)
     last = runs.last_keys(_runs(store), recipes.title(recipe))
-    *_, (_, status) = running.plan(step, store, last)
-    depends = status.depends if status else {**statement(step, store.memo), "inputs": "to be made first"}
+    *_, (_, status) = running.plan(step, store, last, codes)
+    depends = status.depends if status else {**statement(step, store.memo, codes[name]), "inputs": "to be made first"}
     before = running.Last(store, last).of(step)
     old = {part: before.dependencies[part] for part in depends if status or part != "inputs"} if before else {}
     print(f"{name}: {('found' if status.record else status.why) if status else 'its inputs have to be made first'}")
@@ -211,10 +211,10 @@ def _target(
     return recipes.planned(recipe, module, config), config, codes
 
 
-def _preflight(target: Step, store: Store) -> None:
+def _preflight(target: Step, store: Store, codes: Mapping[str, Code]) -> None:
     """Let settings that know how make sure, before anything is made, that their step can succeed at all."""
     if any(hasattr(step.config, "preflight") for step in target.walk()):
-        for step, status in running.plan(target, store, {}):
+        for step, status in running.plan(target, store, {}, codes):
             if hasattr(step.config, "preflight") and (status is None or status.record is None):
                 step.config.preflight()
 

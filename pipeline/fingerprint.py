@@ -65,9 +65,9 @@ def _settled(step: Step, memo: Memo) -> tuple[Any, set[tuple[str, str]]]:
     return settings, {(stage.__module__, stage.__qualname__), *plain.roots}
 
 
-def dependencies(step: Step, digests: Mapping[str, str], memo: Memo) -> dict[str, Any]:
+def dependencies(step: Step, digests: Mapping[str, str], memo: Memo, code: Code | None = None) -> dict[str, Any]:
     """All that ``step`` depends on: its :func:`statement`, and the digests of its inputs' content."""
-    return {**statement(step, memo), "inputs": dict(digests)}
+    return {**statement(step, memo, code), "inputs": dict(digests)}
 
 
 def key(dependencies: Mapping[str, Any]) -> str:

@@ -120,15 +120,21 @@ def _undone(step: Step, record: Record, store: Store) -> bool:
     return any(step.config.undone_by(other.dependencies["settings"]) for other in later)
 
 
-def plan(target: Step, store: Store, last: Mapping[str, str]) -> Iterator[tuple[Step, Status | None]]:
-    """Each step with how it stands; ``None`` where that depends on a step that has to be made first."""
+def plan(
+    target: Step, store: Store, last: Mapping[str, str], codes: Mapping[str, Code]
+) -> Iterator[tuple[Step, Status | None]]:
+    """Each step with how it stands; ``None`` where that depends on a step that has to be made first.
+
+    Args:
+        last, codes: see :func:`run`.
+    """
     before, found = Last(store, last), dict[str, Record]()
     for step in target.walk():
         if any(upstream.name not in found for upstream in step.inputs.values()):
             yield step, None
             continue
         digests = {name: found[upstream.name].digest for name, upstream in step.inputs.items()}
-        status = look(step, dependencies(step, digests, store.memo), store, before)
+        status = look(step, dependencies(step, digests, store.memo, codes.get(step.name)), store, before)
         if status.record:
             found[step.name] = status.record
         yield step, status

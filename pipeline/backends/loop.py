@@ -175,7 +175,7 @@ class Loop:
             number = state.epoch * self.data.steps_an_epoch + state.step
             rate = training.learning_rate * linear(number, self.steps, training.warmup_ratio)
             batches = [self.data.batch(rows, state.epoch) for rows in group]
-            state.pending.append(_finite(self.learner.step(batches, rate), number))
+            state.pending.append(_finite(self.learner.step(batches, rate), "loss", f"after {number} steps"))
             if (number + 1) % every == 0 or number + 1 == self.steps:
                 mean = sum(state.pending) / len(state.pending)
                 state.losses.append((number + 1, round(mean, 6)))
@@ -202,13 +202,8 @@ class Loop:
 
     def _monitored(self, logits: np.ndarray) -> dict[str, float]:
         found = self.task.monitor(logits, self.data.validation, self.data.labels)
-        for name, value in found.items():
-            if not math.isfinite(value):
-                raise UserError(
-                    f"training: the validation {name} is {value} after epoch {self.progress.epoch + 1}; "
-                    "lower training.learning_rate, or use training.precision=fp32"
-                )
-        return found
+        when = f"after epoch {self.progress.epoch + 1}"
+        return {name: _finite(value, f"validation {name}", when) for name, value in found.items()}
 
     def _remember_if_best(self, found: dict[str, float], logits: np.ndarray) -> None:
         state = self.progress
@@ -246,10 +241,10 @@ class Loop:
             say(f"going on from epoch {self.progress.epoch + 1}, step {self.progress.step}")
 
 
-def _finite(loss: float, step: int) -> float:
-    """The loss, unless the training has come apart."""
-    if not math.isfinite(loss):
+def _finite(value: float, what: str, when: str) -> float:
+    """The value, unless the training has come apart."""
+    if not math.isfinite(value):
         raise UserError(
-            f"training: the loss is {loss} after {step} steps; lower training.learning_rate, or use training.precision=fp32"
+            f"training: the {what} is {value} {when}; lower training.learning_rate, or use training.precision=fp32"
         )
-    return loss
+    return value
