@@ -85,7 +85,7 @@ def trained(learning: Learning, kind: Kind, backend: backends.Backend, base: Ste
     Args:
         prefix: in front of the names of the steps, where a recipe has more than one training.
     """
-    task, skip = kind.learned(learning.task), getattr(learning.task, "invalid", "refuse") == "skip"
+    task, skip = kind.learned(learning.task), learning.task.invalid == "skip"
     form = masked(kind.form(learning.task), learning.corpus.mask)
     collection = Collection(learning.corpus, form, skip=skip)
     corpus = Step(collect, collection, name=f"{prefix}collect")

@@ -105,7 +105,7 @@ class Model:
                 if not all(example.key for example in read):
                     raise BadRow(f"{row.where}: no text; fill it in, or set task.invalid=skip")
             except BadRow as error:
-                if getattr(self.task, "invalid", "refuse") != "skip":
+                if self.task.invalid != "skip":
                     raise
                 self.skipped.append(str(error))
                 continue

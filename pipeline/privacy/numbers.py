@@ -17,6 +17,14 @@ _INSURANCE = re.compile(
     r"(?<![0-9A-Za-z_])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
     r" ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D](?![0-9A-Za-z_])"
 )
+# Of Hong Kong, whose check digit stands in parentheses, and of Taiwan; both begin with a letter that counts in the check.
+_HONG_KONG = re.compile(r"(?<![0-9A-Za-z_])([A-Z]{1,2}[0-9]{6}) ?(?:\(([0-9A])\)|([0-9A])(?![0-9A-Za-z_]))")
+_HONG_KONG_CUE = re.compile(r"(?i)\bHKID\b|identity card|身[份分][证證]")
+_TAIWAN = re.compile(r"(?<![0-9A-Za-z_])[A-Z][1289][0-9]{8}" + RIGHT)
+_TAIWAN_LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"  # in the order of their numbers, from 10
+# Passports of many countries look alike, and like many other numbers.
+_PASSPORT = re.compile(r"(?<![0-9A-Za-z_])(?:[A-Z]{1,2}[0-9]{7,8}|[0-9]{9})" + RIGHT)
+_PASSPORT_CUE = re.compile(r"(?i)passport|护照|護照")
 _IBAN = re.compile(r"(?<![0-9A-Za-z_])[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?")
 
 _RUN = re.compile(LEFT + r"[0-9]+(?:[ -][0-9]+)*" + RIGHT)
@@ -37,7 +45,7 @@ _ISSUERS = (
 
 
 def ids(text: str) -> Iterator[tuple[int, int]]:
-    """Where numbers of persons stand: Chinese, US and British ones."""
+    """Where numbers of persons stand: Chinese, US and British ones, and those of passports that are called so."""
     from stdnum.cn import ric
     from stdnum.us import ssn
 
@@ -50,6 +58,29 @@ def ids(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
     for match in _INSURANCE.finditer(text):
         yield match.span()
+    for match in _HONG_KONG.finditer(text):
+        known = match[2] or cued(text, match.start(), _HONG_KONG_CUE)
+        if known and _is_of_hong_kong(match[1], match[2] or match[3]):
+            yield match.span()
+    for match in _TAIWAN.finditer(text):
+        if _is_of_taiwan(match[0]):
+            yield match.span()
+    for match in _PASSPORT.finditer(text):
+        if cued(text, match.start(), _PASSPORT_CUE):
+            yield match.span()
+
+
+def _is_of_hong_kong(number: str, check: str) -> bool:
+    """Whether the weighted sum divides by 11, a missing first letter counting 36 (A 10 … Z 35)."""
+    values = [int(character, 36) for character in number + check]
+    values = [36, *values] if len(values) == 8 else values
+    return sum(value * weight for value, weight in zip(values, range(9, 0, -1), strict=True)) % 11 == 0
+
+
+def _is_of_taiwan(number: str) -> bool:
+    """Whether the weighted sum divides by 10, the letter being two digits (National Identification Card)."""
+    digits = f"{10 + _TAIWAN_LETTERS.index(number[0])}{number[1:]}"
+    return sum(int(digit) * weight for digit, weight in zip(digits, (1, *range(9, 0, -1), 1), strict=True)) % 10 == 0
 
 
 def cards(text: str) -> Iterator[tuple[int, int]]:

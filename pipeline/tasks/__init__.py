@@ -75,6 +75,10 @@ class Task(Protocol):
     columns: ClassVar[Mapping[str, str]]  # what ``encode`` gives besides token ids, with Arrow types
 
     @property
+    def invalid(self) -> str:
+        """What to do with a row that cannot be used: ``refuse`` or ``skip``."""
+
+    @property
     def segments(self) -> bool:
         """Whether its rows have two parts, which models with token types tell apart by them."""
 

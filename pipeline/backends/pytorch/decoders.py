@@ -26,7 +26,7 @@ def joined(base: Model, tokens: Tokens, training: Training, settings: dict[str, 
         UserError: transformers has no decoder of this kind.
     """
     import torch
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, EncoderDecoderModel
+    from transformers import AutoConfig, AutoModel, AutoTokenizer, EncoderDecoderModel
 
     from pipeline.backends.pytorch.network import refresh
 
@@ -41,15 +41,7 @@ def joined(base: Model, tokens: Tokens, training: Training, settings: dict[str, 
     config = AutoConfig.from_pretrained(
         base.path, is_decoder=True, add_cross_attention=True, vocab_size=len(targets), **ids, **options
     )
-    try:
-        decoder = AutoModelForCausalLM.from_config(config)
-    except ValueError:
-        decoder = None
-    if decoder is None or not any("crossattention" in name for name in decoder.state_dict()):
-        raise UserError(
-            f"base.model: a {config.model_type} model cannot become a decoder; choose a BERT or RoBERTa, or a model that "
-            "writes by itself, such as T5, BART or Marian"
-        )
+    decoder = _decoder(config)
     known = {name: tensor for name, tensor in encoder.state_dict().items() if "word_embeddings" not in name}
     report = decoder.base_model.load_state_dict(known, strict=False)
     prefix = f"{decoder.base_model_prefix}."
@@ -64,6 +56,22 @@ def joined(base: Model, tokens: Tokens, training: Training, settings: dict[str, 
         place.decoder_start_token_id = targets.bos_token_id
         place.eos_token_id, place.pad_token_id = targets.eos_token_id, targets.pad_token_id
     return network
+
+
+def _decoder(config: Any) -> Any:
+    """A network that writes, and looks at what was read, as ``config`` describes it."""
+    from transformers import AutoModelForCausalLM
+
+    try:
+        decoder = AutoModelForCausalLM.from_config(config)
+    except ValueError:
+        decoder = None
+    if decoder is None or not any("crossattention" in name for name in decoder.state_dict()):
+        raise UserError(
+            f"base.model: a {config.model_type} model cannot become a decoder; choose a BERT or RoBERTa, or a model that "
+            "writes by itself, such as T5, BART or Marian"
+        )
+    return decoder
 
 
 def anew(base: Model, tokens: Tokens, training: Training, settings: dict[str, Any]) -> Any:

@@ -45,9 +45,6 @@ def load(
     Raises:
         UserError: transformers has no such head for the model.
     """
-    import torch
-    import transformers
-
     config = base.read("config.json")
     settings = heads.settings(base, head, labels, training)
     if classical.described(config):
@@ -60,6 +57,23 @@ def load(
         make = decoders.anew if scratch.described(config) else decoders.joined
         return make(base, tokens, training, settings)
     _check_direction(config, head)
+    network, new = _pretrained(base, head, settings)
+    if not heads.fits(base, head, labels):
+        new |= {name for name in network.state_dict() if not name.startswith(f"{network.base_model_prefix}.")}
+    refresh(network, new, training.seed)
+    network.new_tensors = frozenset(new)  # what an adapter cannot leave to the base
+    if head == "regression":
+        _check_bias(network)
+    if tokens and "forced" in (special := tokens.read("tokens.json")["special_ids"]):  # the language to write
+        network.generation_config.forced_bos_token_id = special["forced"]
+    return network
+
+
+def _pretrained(base: Model, head: str, settings: dict[str, Any]) -> tuple[Any, set[str]]:
+    """The network as transformers reads it, and the names of the tensors that the checkpoint lacks."""
+    import torch
+    import transformers
+
     try:
         network, report = getattr(transformers, HEADS[head]).from_pretrained(
             base.path,
@@ -73,23 +87,14 @@ def load(
         if "Unrecognized" not in str(error) and "trust_remote_code" not in str(error):
             raise
         raise UserError(
-            f"base.model: a {config.get('model_type')} model cannot do {head}; choose "
+            f"base.model: a {base.read('config.json').get('model_type')} model cannot do {head}; choose "
             f"{ADVICE.get(head, 'a BERT, RoBERTa, DeBERTa or the like')}"
         ) from None
-    new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
     for name, found, wanted in sorted(report["mismatched_keys"]):
         if name.startswith(f"{network.base_model_prefix}."):
             shapes = f"is of shape {tuple(found)}, but by config.json of {tuple(wanted)}"
             raise UserError(f"base.model: {name} {shapes}; get it again")
-    if not heads.fits(base, head, labels):
-        new |= {name for name in network.state_dict() if not name.startswith(f"{network.base_model_prefix}.")}
-    refresh(network, new, training.seed)
-    network.new_tensors = frozenset(new)  # what an adapter cannot leave to the base
-    if head == "regression":
-        _check_bias(network)
-    if tokens and "forced" in (special := tokens.read("tokens.json")["special_ids"]):  # the language to write
-        network.generation_config.forced_bos_token_id = special["forced"]
-    return network
+    return network, {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
 
 
 def _check_direction(config: dict[str, Any], head: str) -> None:
