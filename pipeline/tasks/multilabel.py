@@ -106,9 +106,10 @@ def judge(evidence: Evidence) -> Scored:
     details: dict[str, Any] = {"labels": multilabel.per_label(answers, targets, labels)}
     for name, threshold in evidence.decision["thresholds"].items():
         details["labels"][name]["threshold"] = round(threshold, 6)
+    there = (answers | targets).any(0).mean()  # all others count as 0 in the score, so in its interval too
     details["intervals"] = {
-        name: [round(float(np.nan_to_num(bound)), 6) for bound in bootstrap(statistic, answers, targets)]
-        for name, statistic in (("f1", _macro_f1), ("f1_micro", _micro_f1))
+        name: [round(float(np.nan_to_num(share * bound)), 6) for bound in bootstrap(statistic, answers, targets)]
+        for name, statistic, share in (("f1", _macro_f1, there), ("f1_micro", _micro_f1, 1))
     }
     return {n: round(found[n], 6) for n in [*HEADLINE, *(n for n in found if n not in HEADLINE)]}, details
 

@@ -133,6 +133,19 @@ def test_each_label_has_the_threshold_that_is_best_for_it(tried: Try) -> None:
     assert always[0]["subset_accuracy"] < 0.5 and always[1]["labels"]["joy"]["threshold"] == 0.5
 
 
+def test_a_label_that_nobody_gives_counts_in_the_interval_as_in_the_score(tried: Try) -> None:
+    trial = tried(MultiLabel(), ROWS, labels=(*NAMES, "pride", "relief", "remorse"))
+    targets = multilabel.hot(trial.features, 6)
+    answers = targets.copy()
+    answers[0, 0] = True  # one too many
+    evidence = trial.evidence(np.where(answers, SURE, -SURE).astype(np.float32), {
+        "thresholds": dict.fromkeys(trial.labels, 0.5)})  # fmt: skip
+    scores, details = multilabel.judge(evidence)
+    low, high = details["intervals"]["f1"]
+    assert scores["f1"] == pytest.approx((6 / 7 + 1 + 1) / 6, abs=1e-6)
+    assert low < scores["f1"] <= high <= 0.5
+
+
 # Numbers
 
 
