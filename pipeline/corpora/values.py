@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from pipeline.corpora import jsons
 from pipeline.corpora.rows import Row, kind
 from pipeline.errors import UserError
+
+LIST = re.compile(r"\s*\[.*\]\s*", re.DOTALL)  # a cell with what somebody takes for a list
 
 
 def text(row: Row, field: str) -> str:
@@ -36,6 +39,11 @@ def labels(row: Row, field: str, separator: str) -> list[str]:
     value = row.fields[field]
     if isinstance(value, str):
         found = listed(value)
+        if found is None and LIST.fullmatch(value):
+            raise UserError(
+                f"{row.where}: column {row.names.get(field, field)!r} holds {value!r:.40}, a list that is not JSON; write "
+                f'it as ["a", "b"], or as a{separator}b'
+            )
         value = value.split(separator) if found is None else found
     if value is None:
         value = []
@@ -43,6 +51,11 @@ def labels(row: Row, field: str, separator: str) -> list[str]:
         value = [value]
     if not isinstance(value, list) or not all(isinstance(one, str | int | float) for one in value):
         raise _unfit(row, field, "not a list of labels")
+    if len(set(value)) < len(value) and not any(isinstance(one, str) for one in value) and set(value) <= {0, 1}:
+        raise UserError(
+            f"{row.where}: column {row.names.get(field, field)!r} holds {value!r:.40}, which says 0 or 1 of every label; "
+            "write which labels there are, by their names or numbers"
+        )
     return [whole(row, field, name) for name in map(plain, value) if name]
 
 

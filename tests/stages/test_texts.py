@@ -96,6 +96,11 @@ def test_combinations_are_dealt_evenly_and_rare_ones_together(tmp_path: Path, ga
 BAD_LABELS: dict[str, tuple[Any, str]] = {
     "an object": ({"a": 1}, "column 'labels' holds an object ({'a': 1}), not a list of labels; name the column of the labels"),
     "lists of lists": ([["a"]], "column 'labels' holds a list ([['a']]), not a list of labels"),
+    "a list as Python writes it": ("['a', 'b']", "holds \"['a', 'b']\", a list that is not JSON; write it as [\"a\", \"b\"], or as a|b"),
+    "a list as numpy writes it": ("['a' 'b']", "a list that is not JSON"),
+    "0 or 1 of every label": ([0, 1, 1], "holds [0, 1, 1], which says 0 or 1 of every label; write which labels there are"),
+    "the same in other numbers": ([1.0, 0.0, 0.0], "which says 0 or 1 of every label"),
+    "the same in a cell": ("[true, false, false]", "which says 0 or 1 of every label"),
     "an unknown one": (["z"], "label 'z' is not one of a, b; correct it, or name all labels with corpus.labels=A,B"),
 }  # fmt: skip
 
