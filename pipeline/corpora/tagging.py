@@ -21,7 +21,7 @@ from pipeline.progress import say
 
 SCHEMA = {"text": "string", "begins": "list<int32>", "ends": "list<int32>", "label": "list<int32>"}
 FRAME = '{"predicate": 1, "args": [{"start": 2, "end": 3, "label": "ARG1"}]}'
-MARKED = re.compile(r"\*(\S+?)\*")  # the predicate in a text without further ado
+MARKED = re.compile(r"\*([^\s*]+)\*")  # the predicate in a text without further ado
 Bounds = list[tuple[int, int]]
 
 
@@ -154,8 +154,7 @@ class Framed:
             if self.tagged.scheme == "plain" and (odd := sorted({*tags} - {"O"})):
                 raise UserError(f"{row.where}: tag {odd[0]!r} marks no span; those of roles begin with B- or I-")
             predicate = _word(row.fields["predicate"], len(bounds), "predicate", row.where)
-            # The predicate itself is no argument, though many sources tag it, mostly as V.
-            yield text, bounds, predicate, ["O" if n == predicate else tag for n, tag in enumerate(tags)]
+            yield text, bounds, predicate, _without(predicate, tags)
             return
         text, bounds = words.join(values.texts(row, "words"), row.where)
         for frame in values.items(row, "frames"):
@@ -202,6 +201,16 @@ def _arguments(args: Any, count: int, where: str) -> list[str]:
     return tags
 
 
+def _without(predicate: int, tags: list[str]) -> list[str]:
+    """The tags but that of the predicate, which is no argument, though many sources tag it, mostly as V; of V all words,
+    such as both of "looked up"."""
+    last = predicate
+    if tags and tags[predicate] == "B-V":
+        while last + 1 < len(tags) and tags[last + 1] == "I-V":
+            last += 1
+    return ["O" if predicate <= n <= last else tag for n, tag in enumerate(tags)]
+
+
 def _word(value: Any, count: int, what: str, where: str) -> int:
     """The number of a word."""
     written = values.plain(value)
@@ -213,9 +222,15 @@ def _word(value: Any, count: int, what: str, where: str) -> int:
 
 def _marked(text: str, where: str) -> tuple[str, Bounds, int]:
     """A text with its predicate between asterisks, without them, and which word that is."""
-    found = MARKED.search(text)
-    if found is None or not words.split(found[1]):
+    marked = list(MARKED.finditer(text))
+    if not marked or not words.split(marked[0][1]):
         raise UserError(f"{where}: no predicate; put it between asterisks, as in: The cook *gave* the guests soup.")
+    if len(marked) > 1:
+        raise UserError(
+            f"{where}: {' and '.join(found[0] for found in marked[:3])} are between asterisks, but a text has one predicate; "
+            "take the others away, or give each a text of its own"
+        )
+    (found,) = marked
     begin = found.start()
     text, after = text[:begin] + found[1] + text[found.end() :], begin + len(found[1])
     bounds = words.split(text)

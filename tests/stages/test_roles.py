@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.artifacts import Corpus
+from pipeline.corpora.tagging import _marked
 from pipeline.tasks.roles import RoleLabelling
 from tests.conftest import Cli
 from tests.stages.conftest import Gather, assert_refused, laid, put, refusing, tagged
@@ -142,6 +143,33 @@ def test_a_text_without_a_marked_predicate_is_refused(tmp_path: Path, gather: Ga
     folder = laid(tmp_path / "data", [{"text": text}])
     with refusing(folder / "train.jsonl", "line 1: no predicate; put it between asterisks, as in: The cook *gave*"):
         gather(folder, RoleLabelling())
+
+
+@pytest.mark.parametrize(
+    ("text", "bare", "predicate"),
+    [
+        ("She **gave** him soup.", "She *gave* him soup.", "gave"),
+        ("2 * 3 * 4 *is* 24", "2 * 3 * 4 is 24", "is"),
+        ("厨师*给*了客人汤。", "厨师给了客人汤。", "给"),
+    ],
+)
+def test_the_predicate_is_the_word_between_asterisks(text: str, bare: str, predicate: str) -> None:
+    found, bounds, place = _marked(text, "")
+    assert found == bare and found[slice(*bounds[place])] == predicate
+
+
+@pytest.mark.parametrize("text", ["*Anna* *fed* the cat.", "2*3*4 is *twelve*"])
+def test_two_words_between_asterisks_are_refused(tmp_path: Path, gather: Gather, text: str) -> None:
+    folder = laid(tmp_path / "data", [{"text": text}])
+    with refusing(folder / "train.jsonl", "line 1: *", "are between asterisks, but a text has one predicate"):
+        gather(folder, RoleLabelling())
+
+
+def test_a_predicate_of_two_words_is_no_argument(tmp_path: Path, gather: Gather) -> None:
+    words, tags = ["She", "looked", "up", "words"], ["B-ARG0", "B-V", "I-V", "B-ARG1"]
+    corpus = gather(laid(tmp_path / "data", [{"words": words, "predicate": 1, "tags": tags}]), RoleLabelling())
+    assert corpus.read("labels.json") == ["O", "B-ARG0", "I-ARG0", "B-ARG1", "I-ARG1"]
+    assert tagged(corpus) == [list(zip(words, ["B-ARG0", "O", "O", "B-ARG1"], strict=True))]
 
 
 def test_a_conll_file_has_no_predicates(tmp_path: Path, gather: Gather) -> None:
