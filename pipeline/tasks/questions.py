@@ -76,8 +76,9 @@ class QuestionAnswering:
         )
         questions = shortened(tokenizer, examples["question"].to_pylist(), half)
         tokenizer.enable_truncation(max_length, stride=self.stride, strategy="only_second")
-        found = windows(tokenizer.encode_batch(list(zip(questions, examples["context"].to_pylist(), strict=True))))
-        offsets = [_offsets(window.encoding) for window in found]
+        contexts = examples["context"].to_pylist()
+        found = windows(tokenizer.encode_batch(list(zip(questions, contexts, strict=True))))
+        offsets = [_offsets(window.encoding, contexts[window.text]) for window in found]
         columns: dict[str, Any] = {"begin": [each[:, 0] for each in offsets], "end": [each[:, 1] for each in offsets]}
         if "label" in examples.schema.names:
             spans = [
@@ -206,12 +207,19 @@ def _nearest_sentence(row: Mapping[str, Any]) -> str:
     return max(sentences, key=lambda sentence: len(words.units(sentence) & asked))
 
 
-def _offsets(encoding: Any) -> np.ndarray:
-    """Where in the passage each token begins and ends, -1 for tokens outside (int32, tokens × 2)."""
+def _offsets(encoding: Any, context: str) -> np.ndarray:
+    """Where in the passage each token begins and ends, -1 for tokens outside (int32, tokens × 2).
+
+    The white space that many byte-level tokenizers put in front of a token is no part of an answer; a token of nothing else
+    is outside."""
     import numpy as np
 
     found = np.array(encoding.offsets, np.int32).reshape(-1, 2)
     found[[part != CONTEXT for part in encoding.sequence_ids]] = NONE
+    for place in [n for n, begin in enumerate(found[:, 0].tolist()) if context[begin : begin + 1].isspace()]:
+        begin, end = found[place].tolist()
+        seen = context[begin:end].lstrip()
+        found[place] = (end - len(seen), end) if seen else NONE
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.tasks import Tokenizers, questions
@@ -70,6 +71,27 @@ def test_sure_logits_give_the_very_answers_with_their_places(tried: Try, max_len
     assert list(scores) == ["f1", "exact_match", "baseline_f1"]
     assert scores["f1"] == scores["exact_match"] == 1 and details["intervals"]["f1"] == [1, 1]
     assert 0 < scores["baseline_f1"] < 1
+
+
+def test_the_space_in_front_of_a_byte_level_token_is_no_part_of_an_answer() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    from pipeline.stages.tokenize import Encoder
+
+    context, tokenizer = "Bees\n  live in Bonn .", Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {letter: n for n, letter in enumerate(["<s>", *letters, "ĠB", "on", "ĠBon", "ĠBonn"])}
+    tokenizer.model = models.BPE(vocab=vocabulary, merges=[("Ġ", "B"), ("o", "n"), ("ĠB", "on"), ("ĠBon", "n")])
+    tokenizer.post_processor = processors.TemplateProcessing(pair="<s> $A <s> $B:1", special_tokens=[("<s>", 0)])
+    task, start = QuestionAnswering(stride=4), context.index("Bonn")
+    rows = {"question": ["Where?"], "context": [context], "answers": [["Bonn"]], "label": [[start]]}
+    encoder = Encoder(task, Tokenizers(tokenizer), 64, types=False)
+    row = encoder.encode(pa.RecordBatch.from_pydict(rows))[0].to_pylist()[0]
+    first, last = row["label"]
+    assert first == last and (row["begin"][first], row["end"][last]) == (start, start + 4)
+    there = [(begin, end) for begin, end in zip(row["begin"], row["end"], strict=True) if begin >= 0]
+    assert all(context[begin:end].strip() == context[begin:end] != "" for begin, end in there)
 
 
 @pytest.mark.parametrize("answer", ["\u200bjoiners", "joiners\u200d", "ab\u200b", "\u200bc\u200d"])
