@@ -43,8 +43,9 @@ class QuestionAnswering:
     """tokens of an answer, at most"""
     candidates: int = 3
     """answers told for each question, the best first"""
-    language: str = "en"
-    """of the texts, as an ISO 639 code: how answers are compared; en as SQuAD does, zh as CMRC does"""
+    language: str = ""
+    """of the texts, as an ISO 639 code: how answers are compared; en as SQuAD does, zh as CMRC does; empty: as the script
+    of the passages says, else en"""
     head: ClassVar[str] = "questions"
     monitors: ClassVar[tuple[str, ...]] = ("loss", "exact", "f1")
     columns: ClassVar[Mapping[str, str]] = {
@@ -157,8 +158,10 @@ def judge(evidence: Evidence) -> Scored:
 
     from pipeline.metrics import answers as metrics
     from pipeline.metrics.intervals import bootstrap
+    from pipeline.metrics.languages import named
 
-    language, rows = evidence.task.language, evidence.corpus.to_pylist()
+    rows = evidence.corpus.to_pylist()
+    language = named(evidence.task.language, {row["context"] for row in rows}) or "en"
     told = [answer["answer"] for answer in decode(evidence)]
     exact, f1, base = (
         np.array([metric(text, row["answers"], language) for text, row in zip(texts, rows, strict=True)])
@@ -190,7 +193,7 @@ JUDGING = Judging(decode, judge)
 
 def learned(task: QuestionAnswering) -> QuestionAnswering:
     """Without how many answers are told, and how they are compared with the true ones."""
-    return replace(task, candidates=1, language="en")
+    return replace(task, candidates=1, language="")
 
 
 KIND = Kind(form, JUDGING, learned)

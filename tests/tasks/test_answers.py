@@ -229,9 +229,10 @@ def test_the_best_guess_is_told_also_where_no_answer_is_given(tried: Try) -> Non
     assert answer["answer"] == "" and answer["candidates"][0]["answer"] == "bread"
 
 
-def test_chinese_answers_are_judged_as_cmrc_does(tried: Try) -> None:
+@pytest.mark.parametrize("language", ["zh", ""])
+def test_chinese_answers_are_judged_as_cmrc_does(tried: Try, language: str) -> None:
     trial = tried(
-        QuestionAnswering(stride=12, language="zh"),
+        QuestionAnswering(stride=12, language=language),
         [asked("我在北京见过，《他》。", "北京"), asked("我在上海。", "上海")],
     )
     logits = perfect(trial)
@@ -240,6 +241,16 @@ def test_chinese_answers_are_judged_as_cmrc_does(tried: Try) -> None:
     scores, _ = questions.judge(trial.evidence(logits))
     assert scores["exact_match"] == 0.5
     assert scores["f1"] == pytest.approx((2 * 2 / 5 + 1) / 2, abs=1e-6)
+
+
+def test_answers_in_a_script_that_tells_no_language_are_judged_as_squad_does(tried: Try) -> None:
+    rows = [asked("We met the man.", "the man"), asked("It is soup.", "soup")]
+    for language, exact in (("", 1), ("en", 1), ("de", 0.5)):  # articles count, but in English
+        trial = tried(QuestionAnswering(stride=12, language=language), rows)
+        logits = perfect(trial)
+        logits[trial.features.starts[0] + trial.tokens.table("train")["label"].to_pylist()[0][0], 0] = 0
+        logits[trial.features.starts[0] + trial.tokens.table("train")["label"].to_pylist()[0][0] + 1, 0] = SURE
+        assert questions.judge(trial.evidence(logits))[0]["exact_match"] == exact
 
 
 def test_the_baseline_is_the_sentence_nearest_to_the_question() -> None:
