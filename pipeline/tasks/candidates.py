@@ -69,16 +69,19 @@ def chosen(found: Candidates, threshold: float | None) -> tuple[int, int]:
 
 
 def best_threshold(best: list[Candidates], spans: list[tuple[int, int]]) -> float:
-    """The threshold that gets the most questions right, half-way between two margins."""
+    """The threshold that gets the most questions right, half-way between two margins; 0 where no question has a candidate."""
     import numpy as np
 
     known = [(found, span) for found, span in zip(best, spans, strict=True) if found.spans]
+    if not known:
+        return 0.0
     margins = np.array([found.null - found.spans[0][0] for found, _ in known])
     order = np.argsort(margins, kind="stable")
     without = np.array([span == (0, 0) for _, span in known])[order]
     right = np.array([found.spans[0][1:] == span for found, span in known])[order]
     # Below the threshold the answer is given, above it none.
     gained = np.concatenate([[0], np.cumsum(right)]) + np.concatenate([np.cumsum(without[::-1])[::-1], [0]])
+    gained[1:-1][np.diff(margins[order]) == 0] = -1  # nothing goes between equal margins
     place = int(gained.argmax())
     edges = np.concatenate([[margins.min() - 1], margins[order], [margins.max() + 1]])
     return float((edges[place] + edges[place + 1]) / 2)

@@ -15,7 +15,7 @@ from pipeline.corpora.questions import Answered
 from pipeline.features import Features
 from pipeline.fields import neutral, require
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers
-from pipeline.tasks.candidates import NULL, answered, best_threshold, chosen
+from pipeline.tasks.candidates import NULL, Candidates, answered, best_threshold, chosen
 from pipeline.tasks.windows import NONE, shortened, windows
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class QuestionAnswering:
         import numpy as np
 
         spans, best = _spans(features), answered(logits, features, self.answer_length, 1)
-        answers = [chosen(found, _threshold(features)) for found in best]
+        threshold = _threshold(best, features) if decision is None else decision["null_threshold"]
+        answers = [chosen(found, threshold) for found in best]
         shared = [max(0, min(a[1], t[1]) - max(a[0], t[0])) for a, t in zip(answers, spans, strict=True)]
         sizes = [(a[1] - a[0]) + (t[1] - t[0]) for a, t in zip(answers, spans, strict=True)]
         f1 = [2 * both / size if size else 1.0 for both, size in zip(shared, sizes, strict=True)]
@@ -111,15 +112,12 @@ class QuestionAnswering:
     def decide(self, logits: np.ndarray, features: Features, labels: list[str]) -> Decision:
         """``null_threshold``: how much better "no answer" has to be than the best answer to be given, for the most
         questions right; null where every question has an answer."""
-        if _threshold(features) is None:
-            return {"null_threshold": None}
-        best = answered(logits, features, self.answer_length, 1)
-        return {"null_threshold": best_threshold(best, _spans(features))}
+        return {"null_threshold": _threshold(answered(logits, features, self.answer_length, 1), features)}
 
 
-def _threshold(features: Features) -> float | None:
-    """Before any is decided on; none where every question has an answer."""
-    return None if features.numbers("answered").all() else 0.0
+def _threshold(best: list[Candidates], features: Features) -> float | None:
+    """None where every question has an answer."""
+    return None if features.numbers("answered").all() else best_threshold(best, _spans(features))
 
 
 def decode(evidence: Evidence) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.tasks import Tokenizers, questions
+from pipeline.tasks.candidates import Candidates, best_threshold
 from pipeline.tasks.questions import NULL, QuestionAnswering
 from tests.stages.conftest import refusing
 from tests.tasks.conftest import ODD, SURE, Trial, Try
@@ -217,6 +218,25 @@ def test_the_threshold_is_the_one_that_gets_most_questions_right(tried: Try) -> 
     decision = trial.evidence(logits).decision
     assert 0 < decision["null_threshold"] < 60
     assert [answer["answer"] for answer in told(trial, logits)] == ["soup", "", "fish", ""]
+
+
+def test_a_monitor_reads_answers_by_what_is_decided(tried: Try) -> None:
+    trial = tried(QuestionAnswering(stride=16), MIXED)
+    logits = perfect(trial)
+    logits[[int(start) for start in trial.features.starts[:-1]]] += 15  # all are too sure of there being none
+    assert trial.monitor(logits)["exact"] == 1  # by what is best for these
+    at_zero = trial.task.monitor(logits, trial.features, trial.labels, {"null_threshold": 0.0})
+    assert at_zero["exact"] == 0.5
+    decision = trial.evidence(logits).decision
+    assert trial.task.monitor(logits, trial.features, trial.labels, decision)["exact"] == 1
+
+
+def test_no_threshold_goes_between_equal_margins_or_without_any() -> None:
+    right, none = (1, 2), (0, 0)
+    same = Candidates([(1.0, *right)], 3.0)
+    assert best_threshold([same] * 3, [right, none, none]) < 2  # two of three: to answer the first alone cannot be had
+    assert best_threshold([same] * 3, [right, right, none]) > 2
+    assert best_threshold([Candidates([], 1.0)], [none]) == 0
 
 
 def test_the_best_guess_is_told_also_where_no_answer_is_given(tried: Try) -> None:
