@@ -12,8 +12,9 @@ from pipeline.privacy.phones import phones
 from pipeline.privacy.secrets import secrets
 
 # An address as people write it (the local part of RFC 5322 without quotes); letters of other scripts beside it are none of it.
+# What stands before its first letter or digit, such as a quotation mark, a dash or dots, hides nothing.
 _EMAIL = re.compile(
-    r"(?<![A-Za-z0-9._%+'-])[A-Za-z0-9](?:[A-Za-z0-9._%+'-]{0,62}[A-Za-z0-9_%+-])?@"
+    r"(?<![A-Za-z0-9])[A-Za-z0-9](?:[A-Za-z0-9._%+'-]{0,62}[A-Za-z0-9_%+-])?@"
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![A-Za-z0-9])"
 )
 _FILE = re.compile(r"@[0-9]x\.(?:png|jpe?g|gif|webp|svg)$|^git@")  # an image for sharp screens; where git logs in

@@ -20,6 +20,12 @@ FOUND: dict[Kind, list[tuple[str, str]]] = {
         ("QQ邮箱123456789@qq.com，或微信", "123456789@qq.com"),
         ("13812345678@139.com", "13812345678@139.com"),
         ("mailto:a@b.example", "a@b.example"),
+        ("write to 'jane@example.com'", "jane@example.com"),
+        ("{'to': 'o'brien@example.org'}", "o'brien@example.org"),
+        ("Jane Doe ...jane@example.com", "jane@example.com"),
+        ("E-mail:-jane@example.com", "jane@example.com"),
+        ("_jane@example.com_", "jane@example.com"),
+        ("?to=%20jane@example.com", "20jane@example.com"),
     ],
     "phone": [
         ("Call +1 212 555 0123 today", "+1 212 555 0123"),
