@@ -94,7 +94,8 @@ class QuestionAnswering:
         self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None
     ) -> dict[str, float]:
         """Cross-entropy in nats, a mean of starts and ends over windows; and over questions the share of answers whose
-        characters are those of the first true one, and the mean F1 of characters."""
+        characters are those of the first true one, and the mean F1 of characters.  With a ``decision`` there is no answer
+        where that says so."""
         import numpy as np
 
         spans, best = _spans(features), answered(logits, features, self.answer_length, 1)
