@@ -47,7 +47,7 @@ def metadata(facts: Facts) -> Any:
     formats = [tag for name, tag in FORMATS.items() if name in facts.exports and not facts.adapter]
     tags = list(dict.fromkeys([*found.pop("tags", []), *formats]))
     return ModelCardData(
-        **{**_license(facts.base), **found},
+        **(found if "license" in found else {**_license(facts.base), **found}),
         tags=tags or None,
         library_name=_library(facts),
         model_name=facts.title,
