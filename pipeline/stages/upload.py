@@ -12,13 +12,14 @@ from typing import Any
 
 from pipeline.artifacts import Bundle
 from pipeline.patience import LONG, patiently
+from pipeline.progress import say
 
 BLOCK = 1 << 20
 # Names that an upload gives: of what an earlier one left under them, files that this one lacks belong to another model.
 OURS = re.compile(
-    rf"({'|'.join(Bundle.forms)}|target|predictions)/.*|(model|adapter_model)[\w.-]*\.safetensors(\.index\.json)?"
-    r"|(adapter_config|decision|generation_config|vocab|special_tokens_map|added_tokens)\.json|vocab\.txt|merges\.txt"
-    r"|tokenizer\.model|chat_template\.jinja"
+    rf"({'|'.join(Bundle.forms)}|target|predictions)/.*|(model|adapter_model)(-[0-9]+-of-[0-9]+)?\.safetensors"
+    r"|(model|adapter_model)\.safetensors\.index\.json|vocab\.txt|merges\.txt"
+    r"|(adapter_config|decision|generation_config|vocab|special_tokens_map|added_tokens)\.json|tokenizer\.model|chat_template\.jinja"
 )
 
 
@@ -75,17 +76,17 @@ def upload(repo: str, files: Mapping[str, Path], where: str, *, pull: bool = Fal
     that was made is found.
 
     Args:
-        where: what is said of an attempt that fails begins with it.
+        where: what is said of an attempt that fails, and of files that go, begins with it.
         pull: open a pull request instead, unless there is one with these very files.
 
     Raises:
         Exception: whatever the Hub's client raises, when no further attempt can help.
     """
     wanted = Upload(repo, {name: Local(file) for name, file in files.items()}, pull)
-    return patiently(lambda: _attempt(wanted), where, LONG)
+    return patiently(lambda: _attempt(wanted, where), where, LONG)
 
 
-def _attempt(wanted: Upload) -> Placed:
+def _attempt(wanted: Upload, where: str) -> Placed:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     hub, title = HfApi(), f"Fine-tuned model, {wanted.tag}"
@@ -99,6 +100,8 @@ def _attempt(wanted: Upload) -> Placed:
         address = f"{hub.endpoint}/{wanted.repo}/discussions/{number}"
         return Placed(hub.repo_info(wanted.repo, revision=f"refs/pr/{number}").sha, address, wanted.tag, sent=False)
     else:
+        if left:
+            say(f"{where}: no part of this push, and taken away: {', '.join(left)}; revision {head[:8]} keeps them")
         new: list[Any] = [CommitOperationAdd(name, file.path) for name, file in sorted(changed.items())]
         gone = [CommitOperationDelete(name, is_folder=False) for name in left]
         made = hub.create_commit(

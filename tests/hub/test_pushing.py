@@ -184,14 +184,16 @@ def test_what_an_earlier_push_left_of_another_model_goes_and_what_others_put_the
     push: Push, hub: Hub, made: Path
 ) -> None:
     hub.repos["me/model"] = repo = Repo(private=True)
-    theirs = {"notes/why.md": b"x", "pytorch_model.bin": b"x", "onnx_notes.txt": b"x"}
+    theirs = {"notes/why.md": b"x", "pytorch_model.bin": b"x", "onnx_notes.txt": b"x", "model.fp16.safetensors": b"x",
+              "model-v1.safetensors": b"x"}  # fmt: skip
     gone = {"model-00001-of-00002.safetensors": b"x", "model.safetensors.index.json": b"x", "onnx/decoder.onnx": b"x",
             "vocab.txt": b"x", "chat_template.jinja": b"x"}  # fmt: skip
     for name, content in {**theirs, **gone}.items():
         (made / "before" / name).parent.mkdir(parents=True, exist_ok=True)
         (made / "before" / name).write_bytes(content)
     first = repo.push(made / "before")
-    well(push())
+    taken = f"no part of this push, and taken away: {', '.join(sorted(gone))}; revision {first[:8]} keeps them"
+    assert f"publication.repo=me/model: {taken}" in well(push())
     assert repo.files() == {**contents(made, MERGED), **theirs}
     assert repo.files(first) == {**theirs, **gone}
 
