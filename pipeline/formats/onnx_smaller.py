@@ -33,7 +33,7 @@ def quantize(
     tried: Inputs | None = None,
     rows: Sequence[Inputs] | None = None,
 ) -> list[str]:
-    """Weights of 8 bits, a scale each channel (Wu et al. 2020); activations of 8 bits, in a range that what is
+    """Weights of 8 bits, a scale each channel (Wu et al. 2020), embeddings with one for all; activations of 8 bits, in a range that what is
     answered at once sets anew, or in the one that ``rows`` cover.  The names of the nodes that stay in float.
 
     Args:
@@ -106,7 +106,7 @@ def fragile(file: Path, inputs: Inputs | None = None) -> list[str]:
             continue
         if any(each.name == "transB" and each.i for each in node.attribute):
             weight = weight.T
-        lost[node.name] = _loss(given.get(node.input[0]), weight)
+        lost[node.name] = _loss_at_once(weight) if node.op_type == "Gather" else _loss(given.get(node.input[0]), weight)
     return sorted(lost, key=lambda name: -lost[name])
 
 
@@ -118,17 +118,34 @@ def _loss(given: np.ndarray | None, weight: np.ndarray) -> float:
     """How far the product with weights (inputs × outputs) is off in 8 bits, as a share of its size."""
     import numpy as np
 
-    def rounded(values: np.ndarray, step: Any) -> np.ndarray:
-        step = np.maximum(step, 1e-12)
-        found: np.ndarray = np.round(values / step) * step
-        return found
-
-    small = rounded(weight, np.abs(weight).max(0) / 127)
+    small = _rounded(weight, np.abs(weight).max(0) / 127)
     if given is None:
-        return float(np.linalg.norm(small - weight) / max(1e-12, float(np.linalg.norm(weight))))
+        return _share(small, weight)
     rows = given.reshape(-1, weight.shape[0])[:ENOUGH]
-    right = rows @ weight
-    found = rounded(rows, (max(0.0, rows.max()) - min(0.0, rows.min())) / 255) @ small
+    return _share(_rounded(rows, _step(rows)) @ small, rows @ weight)
+
+
+def _loss_at_once(weight: np.ndarray) -> float:
+    """How far embeddings are off, which ONNX Runtime gives one scale for all of them."""
+    return _share(_rounded(weight, _step(weight)), weight)
+
+
+def _step(values: np.ndarray) -> float:
+    """Between two of the 256 numbers that reach from the least to the most, with 0 among them."""
+    return float(max(0.0, values.max()) - min(0.0, values.min())) / 255
+
+
+def _rounded(values: np.ndarray, step: Any) -> np.ndarray:
+    import numpy as np
+
+    step = np.maximum(step, 1e-12)
+    found: np.ndarray = np.round(values / step) * step
+    return found
+
+
+def _share(found: np.ndarray, right: np.ndarray) -> float:
+    import numpy as np
+
     return float(np.linalg.norm(found - right) / max(1e-12, float(np.linalg.norm(right))))
 
 

@@ -156,6 +156,34 @@ def test_what_is_loud_is_found_by_what_the_product_behind_it_loses(made: Made, l
     assert set(onnx_smaller.fragile(file)) == set(names)
 
 
+def test_embeddings_lose_what_one_scale_for_all_of_them_costs(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    words, weight, given = (draw.normal(size=size).astype(np.float32) for size in ((50, 64), (32, 64), (50, 32)))
+    words[:, 3] *= 60  # nothing that a scale for each column would not bear
+    weight[::16] *= 4
+    nodes = [
+        onnx.helper.make_node("Gather", ["words", "ids"], ["read"], name="embed"),
+        onnx.helper.make_node("MatMul", ["given", "weight"], ["made"], name="product"),
+        onnx.helper.make_node("Add", ["read", "made"], ["logits"], name="sum"),
+    ]
+    ids = onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["rows"])
+    numbers = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["rows", width])
+        for name, width in (("given", 32), ("logits", 64))
+    ]
+    held = [onnx.numpy_helper.from_array(array, name) for name, array in (("words", words), ("weight", weight))]
+    graph = onnx.helper.make_graph(nodes, "g", [ids, numbers[0]], [numbers[1]], held)
+    file = tmp_path / "float.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)]), file)
+    assert onnx_smaller.fragile(file) == ["embed", "product"]
+    lost = []
+    for share in (0.0, 0.5):
+        onnx_smaller.quantize(file, tmp_path / "int8.onnx", careful=share)
+        (found,) = session(tmp_path / "int8.onnx").run(["logits"], {"ids": np.arange(50), "given": given})
+        lost.append(float(np.abs(found - words - given @ weight).mean()))
+    assert lost[1] < lost[0] / 2
+
+
 def test_static_quantization_knows_the_range_of_activations_beforehand(
     made: Made, trained: Trained, tmp_path: Path
 ) -> None:
