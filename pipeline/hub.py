@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pipeline.progress import say
 COMMIT = re.compile(r"[0-9a-f]{40}")
 ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 NOT_ACCEPTED = "the Hub does not accept the token; make a new one for HF_TOKEN or `hf auth login`, or take it away for what is public"
+SETTINGS = {"model": "base.model", "dataset": "corpus.source"}
 NAME = 96  # characters of a repository's name, and of its owner's
 
 
@@ -92,13 +93,31 @@ def _note(kind: str, name: str, revision: str) -> Path:
     return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type=kind), "refs", revision)
 
 
+def snapshot(kind: str, name: str, revision: str, patterns: Iterable[str]) -> Path:
+    """The folder in the Hub's cache that has all files of a commit whose names match; got from the Hub, if it has not.
+
+    Raises:
+        UserError: the Hub does not answer, and whether the cache has all of them cannot be known.
+    """
+    from huggingface_hub import errors, get_cached_repo_tree, snapshot_download
+
+    folder = Path(snapshot_download(name, repo_type=kind, revision=revision, allow_patterns=list(patterns)))
+    try:
+        get_cached_repo_tree(name, repo_type=kind, revision=revision)  # without it, nothing was compared with it
+    except errors.CachedRepoTreeNotFoundError:
+        raise UserError(
+            f"{name}: the Hub is not to be had, and its cache got {revision[:8]} file by file, so that some may be missing; "
+            f"let it be asked once, or take what is there: {SETTINGS[kind]}={folder}"
+        ) from None
+    return folder
+
+
 @contextmanager
 def explained(kind: str, name: str) -> Iterator[None]:
     """Turns what the Hub's client raises about ``name`` into one line that says what to do."""
     from huggingface_hub import errors
 
-    setting = {"model": "base.model", "dataset": "corpus.source"}[kind]
-    local = f"a folder on this machine works too: {setting}=PATH"
+    local = f"a folder on this machine works too: {SETTINGS[kind]}=PATH"
     try:
         with discreet():
             yield

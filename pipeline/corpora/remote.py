@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.corpora import files
 from pipeline.errors import UserError
-from pipeline.hub import explained
+from pipeline.hub import explained, snapshot
 from pipeline.progress import say
 
 
@@ -19,12 +19,10 @@ def download(name: str, revision: str) -> Path:
     Raises:
         UserError: there is no such dataset, or nothing in it that can be read here, or the Hub cannot be reached.
     """
-    from huggingface_hub import snapshot_download
-
     patterns = [f"*{ending}" for ending in (*files.FORMATS, ".txt", "README.md")]
     say(f"{name} at {revision[:8]}, from the Hub")
     with explained("dataset", name):
-        folder = Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns))
+        folder = snapshot("dataset", name, revision, patterns)
     if not folder.is_dir():
         raise UserError(f"{name}: the dataset has no file that can be read here; it reads {', '.join(files.FORMATS)}")
     return folder

@@ -14,7 +14,7 @@ from pipeline.artifacts import Model
 from pipeline.backends import classical, scratch
 from pipeline.errors import UserError
 from pipeline.fields import neutral, require
-from pipeline.hub import explained, may_be_id, pin
+from pipeline.hub import explained, may_be_id, pin, snapshot
 from pipeline.progress import say
 from pipeline.stages import packaged, pooling
 from pipeline.stages.tokenize import LIMITLESS, TRAINED_HERE, load_tokenizer
@@ -164,15 +164,13 @@ def _describe(config: Checkpoint, place: Path, out: Path) -> None:
 
 
 def _download(config: Checkpoint, kinds: tuple[str, ...]) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi
 
     with explained("model", config.model):
         if kinds and config.architecture == "transformer":  # a model that cannot be trained need not come whole
-            first = snapshot_download(config.model, revision=config.revision, allow_patterns=["config.json"])
-            _check_kind(Path(first), config.model, kinds)
-        folder = Path(
-            snapshot_download(config.model, revision=config.revision, allow_patterns=[*config.needed, pooling.SAID])
-        )
+            first = snapshot("model", config.model, config.revision, ["config.json"])
+            _check_kind(first, config.model, kinds)
+        folder = snapshot("model", config.model, config.revision, [*config.needed, pooling.SAID])
         if config.needed == NEEDED and not any(folder.glob("*.safetensors")):
             _refuse_weights(config.model, HfApi().list_repo_files(config.model, revision=config.revision))
         return folder

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli, read_json, review_rows, write_csv
-from tests.hub.conftest import TOKEN
+from tests.hub.conftest import TOKEN, Client
 from tests.hub.people import person
 from tests.hub.server import Hub
 from tests.hub.store import Repo
@@ -98,6 +98,24 @@ def test_a_branch_that_was_seen_is_known_while_the_hub_is_down(get: Get, hub: Hu
 
 def test_what_the_cache_does_not_have_is_not_to_be_had_offline(get: Get, repo: Repo) -> None:
     refused(get(HF_HUB_OFFLINE="1"), "HF_HUB_OFFLINE is set, and its cache does not have it")
+
+
+def test_what_came_into_the_cache_file_by_file_is_not_taken_for_all(
+    get: Get, hub: Hub, repo: Repo, client: Client, home: Path, tmp_path: Path
+) -> None:
+    write_csv(tmp_path / "data" / "test.csv", review_rows(20, 2))
+    commit = repo.push(tmp_path / "data")
+    file = client(
+        f"print(hf_hub_download('me/reviews', 'train.csv', repo_type='dataset', revision='{commit}'))"
+    ).strip()
+    settings = f"corpus.revision={commit}"
+    refused(get(settings, HF_HUB_OFFLINE="1"), "file by file", f"corpus.source={Path(file).parent}")
+    hub.broken = 503
+    refused(get(settings), "file by file")
+    hub.broken = 0
+    assert "test: 20 rows" in well(get(settings))
+    shutil.rmtree(home / ".store")
+    assert "test: 20 rows" in well(get(settings, HF_HUB_OFFLINE="1"))
 
 
 def test_a_refusal_that_passes_is_waited_for(get: Get, hub: Hub, repo: Repo) -> None:
