@@ -59,7 +59,7 @@ def ids(text: str) -> Iterator[tuple[int, int]]:
     for match in _INSURANCE.finditer(text):
         yield match.span()
     for match in _HONG_KONG.finditer(text):
-        known = match[2] or cued(text, match.start(), _HONG_KONG_CUE)
+        known = bool(match[2]) or cued(text, match.start(), _HONG_KONG_CUE)
         if known and _is_of_hong_kong(match[1], match[2] or match[3]):
             yield match.span()
     for match in _TAIWAN.finditer(text):
@@ -74,13 +74,15 @@ def _is_of_hong_kong(number: str, check: str) -> bool:
     """Whether the weighted sum divides by 11, a missing first letter counting 36 (A 10 … Z 35)."""
     values = [int(character, 36) for character in number + check]
     values = [36, *values] if len(values) == 8 else values
-    return sum(value * weight for value, weight in zip(values, range(9, 0, -1), strict=True)) % 11 == 0
+    total = sum(value * weight for value, weight in zip(values, range(9, 0, -1), strict=True))
+    return total % 11 == 0
 
 
 def _is_of_taiwan(number: str) -> bool:
     """Whether the weighted sum divides by 10, the letter being two digits (National Identification Card)."""
     digits = f"{10 + _TAIWAN_LETTERS.index(number[0])}{number[1:]}"
-    return sum(int(digit) * weight for digit, weight in zip(digits, (1, *range(9, 0, -1), 1), strict=True)) % 10 == 0
+    total: int = sum(int(digit) * weight for digit, weight in zip(digits, (1, *range(9, 0, -1), 1), strict=True))
+    return total % 10 == 0
 
 
 def cards(text: str) -> Iterator[tuple[int, int]]:
