@@ -50,6 +50,8 @@ class Tagged:
         found = schemes.scheme(form._readable(rows))
         if found in ("IOB1", "BIOES"):
             say(f"tags are in {found}; read as BIO")
+        if found == "plain" and not self.plain:
+            say("tags mark no spans, which begin with B- or I-: each word is learned and scored by itself")
         return replace(form, scheme=found)
 
     def examples(self, row: Row) -> Iterator[Example]:

@@ -201,6 +201,18 @@ def test_a_sentence_without_any_span_is_kept(tmp_path: Path, gather: Gather) -> 
     assert tagged(gather(source, Tagging()))[2] == [("Nobody", "O"), ("here", "O")]
 
 
+@pytest.mark.parametrize("tags", [["O", "PER", "PER"], ["O", "B", "I"]])
+def test_tags_that_mark_no_spans_are_said_to_where_spans_may_be_meant(
+    tmp_path: Path, gather: Gather, heard: Notebook, tags: list[str]
+) -> None:
+    folder = laid(tmp_path / "data", [{"words": ["Ms", "Anna", "Odell"], "tags": tags}])
+    gather(folder, Tagging())
+    assert sum("tags mark no spans" in line for line in heard.lines) == 1
+    heard.lines.clear()
+    gather(folder, PartsOfSpeech())
+    assert not any("spans" in line for line in heard.lines)
+
+
 def test_another_scheme_is_said(tmp_path: Path, gather: Gather, heard: Notebook) -> None:
     gather(laid(tmp_path / "data", SHAPES["BILOU"]), Tagging())
     assert "tags are in BIOES; read as BIO" in heard.lines
