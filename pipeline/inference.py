@@ -95,8 +95,14 @@ class Model:
             advance(len(chunk))
 
     def __call__(self, *texts: str) -> dict[str, Any]:
-        """The answer to one example, typed as ``--text`` has it: a text, or each of several in order."""
-        return next(self.answers([typed(self.form, texts)]))
+        """The answer to one example, typed as ``--text`` has it: a text, or each of several in order.
+
+        Raises:
+            UserError: it cannot be answered, also where bad rows are left out.
+        """
+        for answer in self.answers([typed(self.form, texts)]):
+            return answer
+        raise UserError(self.skipped[-1])
 
     def _examples(self, found: Iterable[Row]) -> Iterator[dict[str, Any]]:
         for row in found:

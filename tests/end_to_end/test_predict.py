@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline import inference
+from pipeline.errors import UserError
 from pipeline.inference import Model
 from pipeline.tasks.classification import KIND, Classification
 from pipeline.tasks.tagging import KIND as TAGGING_KIND
@@ -352,6 +353,14 @@ def test_a_model_is_a_function(finish: Finish) -> None:
     tagger = Tagging()
     tag = Model(finish("ner").results / "onnx", tagger, TAGGING_KIND.form(tagger), TAGGING_KIND.judging, "onnx")
     assert similar(tag(SENTENCE), finish("ner").predict("--text", SENTENCE).rows()[0])
+
+
+def test_a_function_has_no_answer_to_leave_out(finish: Finish) -> None:
+    task = Classification(invalid="skip")
+    model = Model(finish("topics").results, task, KIND.form(task), KIND.judging)
+    with pytest.raises(UserError, match="--text: no text"):
+        model(" ")
+    assert model(KEEPER)["text"] == KEEPER
 
 
 def test_a_prediction_is_quiet(finish: Finish, cli: Cli) -> None:
