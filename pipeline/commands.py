@@ -15,7 +15,7 @@ from typing import Any
 from pipeline import clean as cleaning
 from pipeline import locks, pins, recipes, results, runs
 from pipeline import run as running
-from pipeline.config import explanations, override, settings, written
+from pipeline.config import changes, explanations, override, settings, written
 from pipeline.console import Console, seconds
 from pipeline.differences import differences
 from pipeline.errors import UserError, nearest
@@ -117,7 +117,7 @@ def run(
         outcomes = _bring_up_to_date(goal, store, console, record, codes=codes, force=force, verify=verify)
         if goal is target:
             with locks.held(store.locks / f"results-{title}.lock"):
-                results.lay_out(outcomes, store, shown, origin)
+                results.lay_out(outcomes, store, shown, origin, changes(config, type(config)()))
             record.end()
     store.memo.save()
     if goal is target:

@@ -26,8 +26,11 @@ class ConfigError(UserError):
     """Settings that cannot be used, all problems at once."""
 
 
-def override(config: T, assignments: Sequence[str] = (), file: Path | None = None) -> T:
-    """``config`` with the settings of a TOML file, then each ``path=value``, read as their fields are typed.
+def override(
+    config: T, assignments: Sequence[str] = (), file: Path | None = None, before: Mapping[str, Text] | None = None
+) -> T:
+    """``config`` with the settings of ``before``, then of a TOML file, then each ``path=value``, read as their fields are
+    typed.
 
     Everything is set before anything is checked, so the order does not matter.
 
@@ -36,7 +39,7 @@ def override(config: T, assignments: Sequence[str] = (), file: Path | None = Non
     """
     problems: list[str] = []
     changes: Tree = {}
-    for path, value in [*(_toml(file) if file else []), *_assigned(assignments, problems)]:
+    for path, value in [*(before or {}).items(), *(_toml(file) if file else []), *_assigned(assignments, problems)]:
         _plant(changes, path, value, problems)
     changed: T = _replace(config, changes, "", problems)
     if problems:
@@ -53,6 +56,16 @@ def settings(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from settings(value, dotted)
         else:
             yield dotted, value
+
+
+def changes(config: Any, default: Any) -> dict[str, Text]:
+    """The settings that differ from ``default``, as :func:`override` takes them."""
+    before = dict(settings(default))
+    return {
+        path: [written(item) for item in value] if isinstance(value, tuple | list) else written(value)
+        for path, value in settings(config)
+        if path not in before or value != before[path]
+    }
 
 
 def explanations(config: Any, path: str = "") -> Iterator[tuple[str, str]]:

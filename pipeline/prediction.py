@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline import destination, formats, inference, recipes
+from pipeline import destination, formats, inference, recipes, results
 from pipeline.backends import Asking, Generation
 from pipeline.commands import home
-from pipeline.config import override
+from pipeline.config import Text, override
+from pipeline.config import settings as known_settings
 from pipeline.console import Console
 from pipeline.corpora.forms import Form
 from pipeline.errors import UserError, nearest
@@ -35,9 +36,9 @@ def predict(
         raise UserError('predict: give either --text "…", or --file FILE, which may have --out FILE beside it')
     if format not in formats.CLASSES:
         raise UserError(f"--format {format}: no such format; {nearest(format, formats.CLASSES)}")
-    task, form, judging, encoding, generation = _asked(recipe, assignments, settings)
-    rows = [inference.typed(form, texts)] if file is None else inference.read(form, file, encoding)
     place = _results(recipe)
+    task, form, judging, encoding, generation = _asked(recipe, assignments, settings, results.settings(place))
+    rows = [inference.typed(form, texts)] if file is None else inference.read(form, file, encoding)
 
     def load() -> inference.Model:
         return inference.Model(place, task, form, judging, format, generation=generation)
@@ -48,10 +49,11 @@ def predict(
             print(json.dumps(answer, ensure_ascii=False))
         _tell(model.skipped)
         return
+    total = sum(1 for _ in inference.read(form, file, encoding)) if file else 0
     listener.set(Console(0))
     with destination.writing(out, file) as stream:  # before the model is loaded: it may be no place to write
         model = load()
-        with work("predicting", 0) as advance:
+        with work("predicting", total) as advance:
             for answer in model.answers(rows, advance):
                 stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
     print(f"{out}: written")
@@ -65,12 +67,19 @@ def _tell(skipped: Sequence[str]) -> None:
 
 
 def _asked(
-    recipe: str, assignments: Sequence[str], file: Path | None
+    recipe: str, assignments: Sequence[str], file: Path | None, before: Mapping[str, Text]
 ) -> tuple[Task, Form, Judging, str, Generation | None]:
     """What a recipe's model is asked, how it reads rows, how its answers are read, in which encoding files are, and how it
-    writes, if it does."""
+    writes, if it does.
+
+    Args:
+        before: the settings of the run that made it, which hold where no others are given; but what it learned from and
+            what it is asked are files of their own, and so are their encodings.
+    """
     module = recipes.load(recipe)
-    target = recipes.planned(recipe, module, override(module.Config(), assignments, file))
+    known = {path for path, _ in known_settings(module.Config()) if not path.endswith(".encoding")}
+    before = {path: value for path, value in before.items() if path in known}
+    target = recipes.planned(recipe, module, override(module.Config(), assignments, file, before))
     sources = [step.config for step in target.walk() if isinstance(step.config, Collection)]
     found = [step.config for step in target.walk() if isinstance(step.config, Evaluation)]
     if not found or not sources:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pipeline.config import Text
 from pipeline.memo import Memo
 from pipeline.run import Outcome
 from pipeline.step import Step
@@ -29,7 +30,18 @@ def other_owner(folder: Path, origin: str) -> str:
     return owner if owner != origin and Path(owner).is_file() else ""
 
 
-def lay_out(outcomes: dict[Step, Outcome], store: Store, folder: Path, origin: str) -> None:
+def settings(folder: Path) -> dict[str, Text]:
+    """Those of the run whose results ``folder`` shows that were not the recipe's own."""
+    try:
+        found: dict[str, Text] = json.loads((folder / RUN).read_text(encoding="utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found
+
+
+def lay_out(
+    outcomes: dict[Step, Outcome], store: Store, folder: Path, origin: str, settings: Mapping[str, Text]
+) -> None:
     """Bring ``folder`` in line with a whole run; nothing is written where it is already."""
     wanted = dict(_wanted(outcomes, store))
     before = _listed(folder)
@@ -42,7 +54,8 @@ def lay_out(outcomes: dict[Step, Outcome], store: Store, folder: Path, origin: s
         if not _same(source, folder / name):
             _put(source, folder / name, store.memo)
     keys = {step.name: outcome.record.key for step, outcome in outcomes.items()}
-    text = json.dumps({"recipe": origin, "steps": keys, "files": sorted(wanted)}, indent=1)
+    facts = {"recipe": origin, "settings": dict(settings), "steps": keys, "files": sorted(wanted)}
+    text = json.dumps(facts, indent=1)
     if not (folder / RUN).is_file() or (folder / RUN).read_text(encoding="utf-8") != text:
         (folder / RUN).write_text(text, encoding="utf-8")
 

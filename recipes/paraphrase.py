@@ -19,7 +19,7 @@ PARAPHRASES = Path(__file__).parent / "data" / "paraphrases"
 class Config(Settings):
     base: Checkpoint = Checkpoint("sentence-transformers/all-MiniLM-L6-v2", pooling="auto")
     corpus: Source = Source(str(PARAPHRASES))
-    task: PairClassification = PairClassification(positive="paraphrase")
+    task: PairClassification = PairClassification(positive=("paraphrase", "equivalent", "same", "duplicate", "1"))
     training: Training = Training(epochs=5, batch_size=16, learning_rate=5e-5)
 
 

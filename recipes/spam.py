@@ -19,7 +19,7 @@ MESSAGES = Path(__file__).parent / "data" / "messages"
 class Config(Settings):
     base: Checkpoint = Checkpoint("sentence-transformers/all-MiniLM-L6-v2", pooling="auto")
     corpus: Source = Source(str(MESSAGES))
-    task: Classification = Classification(positive="spam")
+    task: Classification = Classification(positive=("spam", "1"))
     training: Training = Training(epochs=3, batch_size=32, learning_rate=1e-4, metric="loss")
 
 

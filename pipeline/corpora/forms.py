@@ -16,6 +16,7 @@ from pipeline.corpora.columns import Column, Layouts
 from pipeline.corpora.labels import Labels
 from pipeline.corpora.rows import Row
 from pipeline.errors import UserError
+from pipeline.fields import Positive, sought
 
 
 class BadRow(UserError):
@@ -109,13 +110,13 @@ def _schema(layouts: Layouts, target: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Texts with one label; or with ``several``, in one cell with ``separator`` between them, or none.  ``positive`` must
-    be one of two, if it is named."""
+    """Texts with one label; or with ``several``, in one cell with ``separator`` between them, or none.  ``positive``, or the
+    first of these names that is there, must be one of two, if it is named."""
 
     layouts: Layouts
     several: bool = False
     separator: str = "|"
-    positive: str = ""
+    positive: Positive = ""
 
     @property
     def schema(self) -> Mapping[str, str]:
@@ -143,15 +144,7 @@ class Labelled:
 
     def settle(self, first: Mapping[str, str], stated: Sequence[str], listed: Sequence[str], place: str) -> Labels:
         settled = labels.settle(first, stated, listed, place)
-        if self.positive and self.positive not in settled.names:
-            raise UserError(
-                f"task.positive={self.positive}: no such label; there are {', '.join(settled.names)}: "
-                "name the one to find with task.positive=NAME, or none with task.positive="
-            )
-        if self.positive and len(settled.names) != 2:
-            raise UserError(
-                f"task.positive={self.positive}: there are {len(settled.names)} labels; it is for two: leave it empty with task.positive="
-            )
+        sought(settled.names, self.positive)
         return settled
 
     def number(self, target: Any, settled: Labels) -> Any:

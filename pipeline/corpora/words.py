@@ -86,18 +86,20 @@ def units(text: str) -> set[str]:
 def join(words: Sequence[str], where: str) -> tuple[str, list[tuple[int, int]]]:
     """The text that words make, and where in it each begins and ends.
 
-    Between two words is one space, but none where scripts or punctuation without spaces meet.
+    Between two words is one space, but none where scripts or punctuation without spaces meet; nor between any, where each
+    is a character, some of them of such a script: so are their digits and Latin letters given, which stand together.
 
     Raises:
         UserError: a word is empty, or only white space, or no text.
     """
     kept = [_checked(word, number, where) for number, word in enumerate(words, 1)]
     shared = any(UNSPACED.search(word) for word in kept)
+    apart = not (shared and all(len(word) == 1 for word in kept))
     parts: list[str] = []
     bounds: list[tuple[int, int]] = []
     length = 0
     for before, word in pairwise(["", *kept]):
-        if before and not (_dense(_last(before), shared) and _dense(word[0], shared)):
+        if before and apart and not (_dense(_last(before), shared) and _dense(word[0], shared)):
             parts.append(" ")
             length += 1
         parts.append(word)

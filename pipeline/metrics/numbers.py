@@ -39,22 +39,22 @@ def mae(answers: np.ndarray, targets: np.ndarray) -> float:
     return float(np.abs(answers - targets).mean())
 
 
-def ordinal(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+def ordinal(answers: np.ndarray, targets: np.ndarray, values: np.ndarray | None = None) -> dict[str, float]:
     """For targets that are whole numbers, such as stars: the share of answers that are right, and of those at most one
-    off, and the quadratic weighted kappa (Cohen 1968), after each answer is taken for the nearest value that occurs
-    among the targets, the higher of two.
+    off, and the quadratic weighted kappa (Cohen 1968), after each answer is taken for the nearest of ``values``, or of
+    those that occur among the targets, the higher of two.
 
     Kappa is 1 less the mean squared distance over what it would be, were answers dealt out anew; 0 where all are one
     value. scikit-learn's is the same, but takes places in the list of values for the values, which goes wrong where
     one is missing, or a table of range × range.
     """
     answers, targets = np.asarray(answers, dtype=np.float64), np.asarray(targets, dtype=np.float64)
-    values = np.unique(targets)
+    values = np.unique(targets if values is None else np.concatenate([targets, values]))
     answers = values[np.searchsorted((values[1:] + values[:-1]) / 2, answers, side="right")]
     distance = np.abs(answers - targets)
     chance = answers.var() + targets.var() + (answers.mean() - targets.mean()) ** 2
     return {
         "exact": float((distance == 0).mean()),
         "within_one": float((distance <= 1).mean()),
-        "kappa": float(1 - (distance**2).mean() / chance) if len(values) > 1 else 0.0,
+        "kappa": float(1 - (distance**2).mean() / chance) if chance > 0 else 0.0,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +123,8 @@ class Encoder:
     """
 
     def __init__(self, task: Task, tokenizers: Tokenizers, max_length: int, *, types: bool) -> None:
-        self.task, self.tokenizers, self.max_length, self.types = task, tokenizers, max_length, types
+        self.task, self.tokenizers = task, replace(tokenizers, types=types)
+        self.max_length, self.types = max_length, types
         for tokenizer in (tokenizers.text, tokenizers.target):
             if tokenizer is not None:
                 tokenizer.no_padding()  # some checkpoints' tokenizers pad by themselves

@@ -35,6 +35,7 @@ class Tokenizers:
         template: how a conversation is laid out as text, a chat template of transformers in Jinja; "" if it is not.
         names: the special tokens that a template may mention, such as ``eos_token``.
         end: the token id that ends a text, if there is one.
+        types: whether the model tells parts of a row apart by token types.
     """
 
     text: Any
@@ -42,6 +43,7 @@ class Tokenizers:
     template: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     end: int | None = None
+    types: bool = True
 
 
 @dataclass(frozen=True)

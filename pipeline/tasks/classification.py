@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.corpora.columns import column
 from pipeline.corpora.forms import Labelled
 from pipeline.features import Features
-from pipeline.fields import Invalid, neutral, require
+from pipeline.fields import Invalid, Positive, neutral, require, sought
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers, texts
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ class Classification:
     """the column of the text"""
     label: str = neutral("label")
     """the column of the label"""
-    positive: str = ""
-    """of two labels, the one to find: its F1 is told, and it is answered above the probability that is best for that"""
+    positive: Positive = ""
+    """of two labels, the one to find: its F1 is told, and it is answered above the probability that is best for that; of
+    several names the first that is there"""
     invalid: Invalid = neutral("refuse")
     """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "classification"
@@ -65,8 +66,9 @@ class PairClassification:
     """the column of the second"""
     label: str = neutral("label")
     """the column of the label"""
-    positive: str = ""
-    """of two labels, the one to find: its F1 is told, and it is answered above the probability that is best for that"""
+    positive: Positive = ""
+    """of two labels, the one to find: its F1 is told, and it is answered above the probability that is best for that; of
+    several names the first that is there"""
     invalid: Invalid = neutral("refuse")
     """what to do with a row that lacks something: refuse the data, or skip the row"""
     head: ClassVar[str] = "classification"
@@ -90,7 +92,11 @@ class PairClassification:
 
 
 def monitor(
-    logits: np.ndarray, targets: np.ndarray, labels: list[str], positive: str = "", decision: Decision | None = None
+    logits: np.ndarray,
+    targets: np.ndarray,
+    labels: list[str],
+    positive: Positive = "",
+    decision: Decision | None = None,
 ) -> dict[str, float]:
     """Cross-entropy in nats, accuracy, and F1: of ``positive`` with the threshold of ``decision`` or that which is best for
     these examples, or the mean of the labels that occur among targets or answers."""
@@ -102,19 +108,19 @@ def monitor(
     return {
         "loss": float(-np.log(np.maximum(chances, 1e-30)).mean()),
         "accuracy": _accuracy(answers, targets),
-        "f1": _f1(labels, positive)(answers, targets),
+        "f1": _f1(labels, sought(labels, positive))(answers, targets),
     }
 
 
-def decide(logits: np.ndarray, targets: np.ndarray, labels: list[str], positive: str) -> Decision:
+def decide(logits: np.ndarray, targets: np.ndarray, labels: list[str], positive: Positive) -> Decision:
     """The probability above which ``positive`` is answered, if one is named: that of the best F1."""
     from pipeline.metrics import multilabel
 
-    if not positive:
+    name = sought(labels, positive)
+    if not name:
         return {}
-    place = _place(labels, positive)
-    require(len(labels) == 2, f"task.positive={positive}: there are {len(labels)} labels; it is for two")
-    return {"threshold": multilabel.threshold(probabilities(logits)[:, place], targets == place), "positive": positive}
+    place = labels.index(name)
+    return {"threshold": multilabel.threshold(probabilities(logits)[:, place], targets == place), "positive": name}
 
 
 def decode(evidence: Evidence) -> Iterator[dict[str, Any]]:
@@ -189,13 +195,8 @@ def _answers(shares: np.ndarray, labels: list[str], decision: Decision) -> np.nd
     if "threshold" not in decision:
         found: np.ndarray = shares.argmax(-1)
         return found
-    place = _place(labels, decision["positive"])
+    place = labels.index(decision["positive"])
     return np.where(shares[:, place] >= decision["threshold"], place, 1 - place)
-
-
-def _place(labels: list[str], positive: str) -> int:
-    require(positive in labels, f"task.positive={positive}: no such label; there are {', '.join(labels)}")
-    return labels.index(positive)
 
 
 def _accuracy(answers: np.ndarray, targets: np.ndarray) -> float:

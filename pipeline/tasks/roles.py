@@ -51,9 +51,10 @@ class RoleLabelling:
         require(len(columns) == 5, "words, frames, predicate, tags and text must be five columns")
 
     def encode(self, tokenizers: Tokenizers, examples: pa.RecordBatch, max_length: int) -> Encoded:
-        """The predicate's tokens are of the second segment; the predicate itself follows as the second text, for
-        models without token types (after Shi & Lin 2019)."""
-        return tagging.encode(tokenizers.text, examples, max_length, examples["predicate"].to_pylist())
+        """The predicate's tokens are of the second segment, or stand between asterisks for models without token types;
+        the predicate itself follows as the second text (after Shi & Lin 2019)."""
+        predicates = examples["predicate"].to_pylist()
+        return tagging.encode(tokenizers.text, examples, max_length, predicates, types=tokenizers.types)
 
     def monitor(
         self, logits: np.ndarray, features: Features, labels: list[str], decision: Decision | None = None

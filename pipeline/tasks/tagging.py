@@ -73,9 +73,19 @@ class PartsOfSpeech(Tagging):
 
 
 def encode(
-    tokenizer: Any, examples: pa.RecordBatch, max_length: int, predicates: Sequence[int] | None = None
+    tokenizer: Any,
+    examples: pa.RecordBatch,
+    max_length: int,
+    predicates: Sequence[int] | None = None,
+    *,
+    types: bool = True,
 ) -> Encoded:
-    """Windows, with ``word``: which word each token stands for, or -1; and ``label``: its tag, or -100."""
+    """Windows, with ``word``: which word each token stands for, or -1; and ``label``: its tag, or -100.
+
+    Args:
+        predicates: which word of each example is asked about.
+        types: whether token types can say so.
+    """
     import numpy as np
 
     texts = examples["text"].to_pylist()
@@ -83,6 +93,9 @@ def encode(
     inputs: list[Any] = texts
     if predicates is not None:
         marked = [t[b[p] : e[p]] for t, b, e, p in zip(texts, begins, ends, predicates, strict=True)]
+        if not types:
+            rows = list(map(_between_asterisks, texts, begins, ends, predicates))
+            texts, begins, ends = [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
         # A long one must leave room for its sentence, of which windows share as much.
         inputs = list(zip(texts, shortened(tokenizer, marked, max_length // OVERLAP), strict=True))
     tokenizer.enable_truncation(
@@ -152,6 +165,15 @@ def _labels(places: np.ndarray, tags: np.ndarray) -> np.ndarray:
     return found
 
 
+def _between_asterisks(
+    text: str, begins: np.ndarray, ends: np.ndarray, predicate: int
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """A text with its predicate marked, and where its words then are."""
+    begin, end = begins[predicate], ends[predicate]
+    shift = 2 * (begins >= begin) + 2 * (begins >= end)
+    return f"{text[:begin]}* {text[begin:end]} *{text[end:]}", begins + shift, ends + shift
+
+
 def _marked(encoding: Any, begin: int, end: int) -> list[int]:
     """The types that the tokenizer gives, so that anybody's gives them, and 1 for the predicate in the text."""
     return [
@@ -181,7 +203,8 @@ def _told(row: Mapping[str, Any], chances: Sequence[float], label: str, first: i
 
 
 def _tags(evidence: Evidence) -> Iterator[tuple[list[str], list[float]]]:
-    """The tag of each word of each example, and its probability; a word without tokens has the tag O, or the first."""
+    """The tag of each word of each example, and its probability.  A word without a token of its own shares that of the word
+    right before it, as the digits of a number do, and goes on with its span; elsewhere it has the tag O, or the first."""
     import numpy as np
 
     words = evidence.features.lists("word").flat()
@@ -192,11 +215,21 @@ def _tags(evidence: Evidence) -> Iterator[tuple[list[str], list[float]]]:
     shares = probabilities(evidence.logits[rows])
     tags, chances, places = shares.argmax(-1), shares.max(-1), words[rows]
     other = evidence.labels.index("O") if "O" in evidence.labels else 0
-    counts = [len(row) for row in evidence.corpus["begins"].to_pylist()]
-    for start, stop, count in zip(edges[:-1], edges[1:], counts, strict=True):
-        found, sure = np.full(count, other), np.zeros(count)
+    behind = [_behind(name, evidence.labels, other) for name in evidence.labels]
+    bounds = zip(evidence.corpus["begins"].to_pylist(), evidence.corpus["ends"].to_pylist(), strict=True)
+    for start, stop, (begins, ends) in zip(edges[:-1], edges[1:], bounds, strict=True):
+        found, sure = np.full(len(begins), other), np.zeros(len(begins))
         found[places[start:stop]], sure[places[start:stop]] = tags[start:stop], chances[start:stop]
+        for word in np.setdiff1d(np.arange(1, len(begins)), places[start:stop]):
+            if begins[word] == ends[word - 1]:
+                found[word], sure[word] = behind[found[word - 1]], sure[word - 1]
         yield [evidence.labels[tag] for tag in found], sure.tolist()
+
+
+def _behind(label: str, labels: list[str], other: int) -> int:
+    """The tag of a word within the token of a word with this one."""
+    same = f"I-{label[2:]}" if label.startswith("B-") and spanned(labels) else label
+    return labels.index(same) if same in labels else other
 
 
 def judge(evidence: Evidence) -> Scored:

@@ -17,8 +17,8 @@ from pipeline.inference import Model
 from pipeline.tasks.classification import KIND, Classification
 from pipeline.tasks.tagging import KIND as TAGGING_KIND
 from pipeline.tasks.tagging import Tagging
-from tests.conftest import ROOT, Cli, surroundings, write_csv
-from tests.end_to_end.conftest import Command, Done, Finish, lines, write_lines
+from tests.conftest import ROOT, Cli, read_json, surroundings, write_csv
+from tests.end_to_end.conftest import Command, Done, Finish, commanded, lines, write_lines
 
 pytestmark = pytest.mark.slow
 KEEPER = "The keeper saved two penalties."
@@ -344,6 +344,41 @@ def test_a_long_passage_is_read_to_its_end(finish: Finish) -> None:
     (row,) = finish("qa").predict("--text", "Who?", "--text", passage).rows()
     for found in (row, *row["candidates"]):
         assert not found["answer"] or passage[found["start"] : found["end"]] == found["answer"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "texts"),
+    [
+        ("qa", ("max_length=64", "task.stride=16", "task.answer_length=4"), ("Who keeps bees?", PASSAGE * 9)),
+        ("generate", (), ("Why do bees hum?",)),  # for 12 tokens, as every recipe that writes does here
+    ],
+)
+def test_a_model_is_asked_with_the_settings_that_it_was_made_with(
+    finish: Finish, recipe: str, settings: tuple[str, ...], texts: tuple[str, ...]
+) -> None:
+    made = finish(recipe, *settings)
+    asked = [part for text in texts for part in ("--text", text)]
+    found = commanded(made.home, "predict", recipe, *asked).rows()
+    assert found == made.predict(*asked).rows()
+    if recipe == "qa":
+        assert all(len(each["answer"].split()) <= 4 for each in (found[0], *found[0]["candidates"]))
+        fewer = commanded(made.home, "predict", recipe, "task.candidates=1", *asked).rows()
+        assert len(fewer[0]["candidates"]) < len(found[0]["candidates"]), "what is said now counts before what was said then"
+
+
+def test_settings_that_a_recipe_has_no_more_are_passed_over(finish: Finish) -> None:
+    made = finish("topics")
+    file = made.results / "run.json"
+    facts = read_json(file)
+    assert "corpus.limit" in facts["settings"]
+    before = file.read_text(encoding="utf-8")
+    file.write_text(
+        json.dumps({**facts, "settings": {"task.gone": "x", "corpus.encoding": "utf-16"}}), encoding="utf-8"
+    )
+    try:
+        assert commanded(made.home, "predict", "topics", "--text", KEEPER).rows()[0]["text"] == KEEPER
+    finally:
+        file.write_text(before, encoding="utf-8")
 
 
 def test_a_model_is_a_function(finish: Finish) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from pipeline.config import ConfigError, explanations, override, settings, written
+from pipeline.config import ConfigError, changes, explanations, override, settings, written
 from pipeline.fields import require
 
 
@@ -212,6 +212,15 @@ def test_what_is_written_can_be_read_back() -> None:
         Config(), [f"{path}={written(value)}" for path, value in settings(config) if path not in ("odd", "level")]
     )
     assert again == config
+
+
+def test_what_was_changed_can_be_set_again() -> None:
+    changed = override(
+        Config(), ["bold=true", "sizes=7,8", "label=b", "training.optimizer.decay=0.1", "training.epochs=9"]
+    )
+    changed = replace(changed, names=("Smith, J.", "Doe"))
+    assert override(Config(), before=changes(changed, Config())) == changed != Config()
+    assert changes(Config(), Config()) == {}
 
 
 def test_every_setting_has_a_path() -> None:

@@ -71,6 +71,12 @@ def test_values_that_do_not_occur_are_not_answered_and_their_gap_counts() -> Non
     )
 
 
+def test_values_that_were_learned_may_be_answered_though_none_is_right() -> None:
+    answers, targets = np.array([3.0, 3.0, 1.0, 5.0]), np.array([1, 5, 1, 5])
+    assert ordinal(answers, targets)["exact"] == 0.75, "of two as near the higher"
+    assert ordinal(answers, targets, np.arange(1, 6))["exact"] == 0.5
+
+
 @pytest.mark.filterwarnings("error")
 def test_targets_of_one_value_give_numbers() -> None:
     assert ordinal(np.array([1.0, 8.0]), np.array([3, 3])) == {"exact": 1.0, "within_one": 1.0, "kappa": 0.0}

@@ -164,7 +164,7 @@ def test_words_of_one_character_are_read_together(tmp_path: Path, gather: Gather
         for number, mail in (("13812345678", MAIL), ("010-12345678", OTHER))
     ]
     corpus = gather(laid(tmp_path, rows), Tagging(), mask=BOTH)
-    assert texts(corpus) == ["致电 [PHONE] 找王芳 [EMAIL]"] * 2
+    assert texts(corpus) == ["致电[PHONE]找王芳[EMAIL]"] * 2
     assert tagged(corpus)[0] == [
         ("致", "O"), ("电", "O"), ("[PHONE]", "O"), ("找", "O"), ("王", "B-p"), ("芳", "I-p"), ("[EMAIL]", "O")
     ]  # fmt: skip

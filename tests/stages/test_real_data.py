@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.fields import sought
 from pipeline.tasks import Task
 from pipeline.tasks.classification import PairClassification
 from pipeline.tasks.multilabel import MultiLabel
@@ -17,6 +18,7 @@ from pipeline.tasks.questions import QuestionAnswering
 from pipeline.tasks.regression import PairRegression
 from pipeline.tasks.roles import RoleLabelling
 from pipeline.tasks.tagging import Tagging
+from recipes import paraphrase
 from tests.conftest import DATA, read_json
 from tests.stages.conftest import Gather
 
@@ -114,6 +116,12 @@ def test_a_real_dataset_of_another_task_is_collected_as_its_page_describes_it(ga
     ]
     if (labels := DATA / name / "labels.json").is_file():
         assert corpus.read("labels.json") == read_json(labels)
+
+
+@pytest.mark.parametrize(("name", "found"), [("mrpc", "equivalent"), ("afqmc", "same")])
+def test_the_recipe_for_paraphrases_knows_the_label_to_find(gather: Gather, name: str, found: str) -> None:
+    task = paraphrase.Config().task
+    assert sought(gather(DATA / name, task).read("labels.json"), task.positive) == found
 
 
 def test_real_tags_keep_the_numbers_of_their_file(gather: Gather) -> None:

@@ -243,6 +243,9 @@ def test_a_label_to_be_found_must_be_there(tmp_path: Path, gather: Gather) -> No
     assert gather(folder, Classification(positive="spam")).read("labels.json") == ["ham", "spam"]
     with refusing("task.positive=spm: no such label; there are ham, spam"):
         gather(folder, Classification(positive="spm"))
+    assert gather(folder, Classification(positive=("junk", "spam"))).read("labels.json") == ["ham", "spam"]
+    with refusing("task.positive=junk or spm: no such label; there are ham, spam"):
+        gather(folder, Classification(positive=("junk", "spm")))
     three = laid(tmp_path / "three", records(["a", "b", "c"], "label"))
     with refusing("task.positive=a: there are 3 labels; it is for two"):
         gather(three, Classification(positive="a"))

@@ -218,9 +218,6 @@ def test_the_threshold_is_the_one_that_gets_most_questions_right(tried: Try) -> 
     decision = trial.evidence(logits).decision
     assert 0 < decision["null_threshold"] < 60
     assert [answer["answer"] for answer in told(trial, logits)] == ["soup", "", "fish", ""]
-    asked_of = trial.features, trial.labels
-    assert trial.task.monitor(logits, *asked_of)["exact"] == 0.5
-    assert trial.task.monitor(logits, *asked_of, decision)["exact"] == 1  # as an export is held against the model
 
 
 def test_a_monitor_reads_answers_by_what_is_decided(tried: Try) -> None:

@@ -88,13 +88,34 @@ def test_sure_tags_give_the_very_entities_with_their_places(tried: Try, max_leng
     assert set(details["labels"]) == {"X", "Y"} and details["intervals"]["f1"] == [1, 1]
 
 
-@pytest.mark.parametrize("text", ["🇩🇪🇫🇷", "ไทย", "one \ue000"])
-def test_words_that_the_tokenizer_does_not_tell_apart_are_answered_at_the_first(tried: Try, text: str) -> None:
+@pytest.mark.parametrize("text", ["🇩🇪🇫🇷", "ไทย"])
+def test_words_that_the_tokenizer_does_not_tell_apart_are_answered_as_one(tried: Try, text: str) -> None:
     trial = tried(Tagging(), [{"text": text, "spans": [[0, len(text), "X"]]}])
     (answer,) = tagging.decode(trial.evidence(perfect(trial)))
-    begin, end = words.split(text)[0]
-    assert [(each["start"], each["end"], each["label"]) for each in answer["entities"]] == [(begin, end, "X")]
+    assert [(each["start"], each["end"], each["label"]) for each in answer["entities"]] == [(0, len(text), "X")]
+    assert tagging.judge(trial.evidence(perfect(trial)))[0]["f1"] == 1
+
+
+def test_a_word_that_the_tokenizer_does_not_see_is_no_part_of_the_one_before(tried: Try) -> None:
+    trial = tried(Tagging(), [{"text": "one \ue000", "spans": [[0, 5, "X"]]}])
+    (answer,) = tagging.decode(trial.evidence(perfect(trial)))
+    assert [(each["start"], each["end"], each["label"]) for each in answer["entities"]] == [(0, 3, "X")]
     assert tagging.judge(trial.evidence(perfect(trial)))[0]["f1"] == 0, "half an entity is none"
+
+
+def test_characters_that_are_given_one_by_one_are_learned_as_they_are_asked(tried: Try) -> None:
+    tags = ["B-T", "I-T", "I-T", "I-T", "I-T", "O", "B-X", "I-X", "I-X", "B-Y"]
+    trial = tried(Tagging(), [{"words": [*"5月10日看NBA队"], "tags": tags}])
+    asked = tried(Tagging(), [{"text": "5月10日看NBA队", "spans": [[0, 1, "T"]]}])
+    assert trial.features.inputs([0])["input_ids"].tolist() == asked.features.inputs([0])["input_ids"].tolist()
+    evidence = trial.evidence(perfect(trial))
+    (answer,) = tagging.decode(evidence)
+    assert [(each["text"], each["label"]) for each in answer["entities"]] == [
+        ("5月10日", "T"),
+        ("NBA", "X"),
+        ("队", "Y"),
+    ]
+    assert tagging.judge(evidence)[0]["f1"] == 1
 
 
 def test_parts_of_speech_are_answered_for_every_word(tried: Try) -> None:
@@ -197,6 +218,31 @@ def test_the_predicate_is_marked_and_follows_as_the_second_text(tried: Try, mini
     marked = [kind or int(n == 2) for n, kind in enumerate(plain["token_type_ids"])]
     assert row["token_type_ids"] == marked, "as anybody's tokenizer has the types, and the predicate besides"
     assert row["label"][-2:] == [IGNORED, IGNORED] and row["word"][-2:] == [-1, -1]
+
+
+def test_without_token_types_equal_predicates_are_told_apart_by_asterisks(tried: Try, minilm: Any) -> None:
+    from transformers import AutoTokenizer
+
+    from pipeline.stages.tokenize import Encoder, load_tokenizer
+
+    said = ["He", "said", "that", "she", "said", "no", "."]
+    tags = [["B-ARG0", "O", "B-ARG1", *["I-ARG1"] * 3, "O"], ["O", "O", "O", "B-ARG0", "O", "B-ARG1", "O"]]
+    rows = [{"words": said, "predicate": p, "tags": row} for p, row in zip((1, 4), tags, strict=True)]
+    trial = tried(RoleLabelling(), rows)
+    (batch,) = trial.corpus.table("train").combine_chunks().to_batches()
+    tokenizer = load_tokenizer(minilm.path, "").backend_tokenizer
+    found, _ = Encoder(RoleLabelling(), Tokenizers(tokenizer), 64, types=False).encode(batch)
+    assert "token_type_ids" not in found.schema.names
+    told = [
+        AutoTokenizer.from_pretrained(minilm.path).convert_ids_to_tokens(ids) for ids in found["input_ids"].to_pylist()
+    ]
+    assert " ".join(told[0]) == "[CLS] he * said * that she said no . [SEP] said [SEP]"
+    assert " ".join(told[1]) == "[CLS] he said that she * said * no . [SEP] said [SEP]"
+    for tokens, places, labels, row in zip(
+        told, found["word"].to_pylist(), found["label"].to_pylist(), tags, strict=True
+    ):
+        assert [tokens[n] for n, place in enumerate(places) if place >= 0] == [word.lower() for word in said]
+        assert [trial.labels[label] for label in labels if label != IGNORED] == row
 
 
 def test_a_long_predicate_leaves_room_for_its_sentence(tried: Try) -> None:
