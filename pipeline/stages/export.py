@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 WRITTEN = 32  # texts that are written to be compared
 LONGEST = 32  # tokens of each
+# Settings of GenerationConfig that count only where tokens are drawn, or where there are beams: where they do not, transformers
+# refuses to save them, and many a base model has them.
+OF_DRAWS = ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
+OF_BEAMS = ("early_stopping", "length_penalty")
 INSIDE = (ADAPTER, "history.json", LOGS, "labels.json", "source.json")  # of a Model, but no part of a checkpoint
 
 
@@ -211,13 +215,14 @@ def _put_beside(folder: Path, place: Path) -> None:
 
 
 def _settle(folder: Path, generation: Generation) -> None:
-    """Put how to write into ``generation_config.json``."""
+    """Put how to write into ``generation_config.json``, without what the base model has there that no longer counts."""
     from transformers import AutoConfig, GenerationConfig
 
     known = (folder / "generation_config.json").is_file()
     config = None if known else AutoConfig.from_pretrained(folder, trust_remote_code=False)
     settings = GenerationConfig.from_pretrained(folder) if known else GenerationConfig.from_model_config(config)
-    settings.update(**generation.options(), max_length=None)
+    idle = OF_DRAWS * (not generation.do_sample) + OF_BEAMS * (generation.num_beams == 1)
+    settings.update(**{**generation.options(), **dict.fromkeys(idle)}, max_length=None)
     settings.save_pretrained(folder)
 
 

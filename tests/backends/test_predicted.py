@@ -21,6 +21,7 @@ from pipeline.backends.pytorch.finetune import Pupil, finetune
 from pipeline.backends.pytorch.predict import predict
 from pipeline.errors import UserError
 from pipeline.features import IGNORED, Features
+from pipeline.stages import export
 from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.tasks.language import monitor
 from tests.backends.conftest import Made, folder
@@ -290,6 +291,32 @@ def test_generation_is_as_it_is_set(ready: Ready, tmp_path: Path) -> None:
 def test_settings_of_writing_that_make_no_sense_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         Generation(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings, generation",
+    [
+        ({"do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "eos_token_id": [2, 1]}, Generation()),
+        ({"num_beams": 4, "early_stopping": True, "length_penalty": 2.0, "max_length": 142}, Generation()),
+        ({}, Generation(length_penalty=0.5)),
+        ({"temperature": 0.9, "early_stopping": True}, Generation(num_beams=2, length_penalty=2.0)),
+        ({"top_k": 20, "typical_p": 0.5}, Generation(do_sample=True, temperature=0.5)),
+    ],
+)
+def test_what_a_base_model_says_of_drawing_and_beams_does_not_stand_in_the_way(
+    settings: dict[str, Any], generation: Generation, tmp_path: Path
+) -> None:
+    (tmp_path / "generation_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    export._settle(tmp_path, generation)
+    found = read_json(tmp_path / "generation_config.json")
+    wanted = generation.options()
+    if generation.num_beams == 1:
+        assert found.get("early_stopping") is None and found.get("length_penalty") is None
+        del wanted["length_penalty"]
+    if not generation.do_sample:
+        assert found.get("temperature") is None and found.get("top_k") is None
+    assert {name: found[name] for name in wanted} == wanted
+    assert found.get("eos_token_id") == settings.get("eos_token_id"), "what ends a text is the model's own"
 
 
 @pytest.mark.parametrize(
