@@ -156,20 +156,21 @@ class Model:
         return [text.strip() for text in texts]
 
     def _filled(self, features: Features) -> list[list[dict[str, Any]]]:
-        """For each row and each token that hides another, the likeliest ones."""
+        """For each example and each token of it that hides another, the likeliest ones; a long text has several rows."""
         import numpy as np
 
-        tokenizer, found = self._tokenizers.text, []
+        tokenizer = self._tokenizers.text
+        found: list[list[dict[str, Any]]] = [[] for _ in np.unique(features.examples)]
         mask = tokenizer.token_to_id(self._tokenizers.names["mask_token"])
-        for row in range(len(features)):
+        for row, example in enumerate(features.examples.tolist()):
             inputs = features.inputs([row])
             places = np.flatnonzero(inputs["input_ids"][0] == mask)
             shares = probabilities(self._runtime.run(inputs)[0, places]) if len(places) else np.zeros((0, 1))
             best = np.argsort(-shares, -1)[:, :FILLERS]
-            found.append([
+            found[example].extend(
                 {"tokens": [tokenizer.id_to_token(int(i)) for i in ids], "probabilities": [round(float(share[i]), 6) for i in ids]}
                 for share, ids in zip(shares, best, strict=True)
-            ])  # fmt: skip
+            )  # fmt: skip
         return found
 
 

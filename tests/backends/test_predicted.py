@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline import inference
 from pipeline.artifacts import Model
 from pipeline.backends import Asking, Finetuning, Generation, Prediction, Training, batches, predicted
 from pipeline.backends.data import Data
@@ -23,7 +25,9 @@ from pipeline.errors import UserError
 from pipeline.features import IGNORED, Features
 from pipeline.stages import export
 from pipeline.stages.tokenize import Tokenization, tokenize
+from pipeline.tasks import masked
 from pipeline.tasks.language import monitor
+from pipeline.tasks.masked import MaskedLanguageModeling
 from tests.backends.conftest import Made, folder
 from tests.conftest import BOTH, DECODERS, make_model, make_writer, read_json
 
@@ -257,6 +261,23 @@ def test_an_adapted_encoder_keeps_its_pooler(ready: Ready, tmp_path: Path) -> No
     trained = finetune(Finetuning(made.task, STILL), folder(tmp_path / "model"), base=made.base, tokens=made.tokens)
     before, after = (load_file(place / "model.safetensors") for place in (made.base.path, trained.path))
     assert np.array_equal(after["bert.pooler.dense.weight"], before["pooler.dense.weight"])
+
+
+def test_hidden_words_of_a_text_in_pieces_are_told_of_that_text(tiny_model: Path, tmp_path: Path) -> None:
+    import transformers
+
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    transformers.AutoModelForMaskedLM.from_pretrained(tiny_model).save_pretrained(folder)
+    decision = {"max_length": 16, "inputs": ["input_ids", "attention_mask"]}
+    (folder / "decision.json").write_text(json.dumps(decision), encoding="utf-8")
+    task = MaskedLanguageModeling()
+    model = inference.Model(folder, task, masked.KIND.form(task), masked.KIND.judging)
+    long = "[MASK] film was warm and " * 8 + "the soup was [MASK]"
+    texts = [long, "the dog was [MASK]", "no more"]
+    found = list(model.answers(inference.typed(model.form, [text]) for text in texts))
+    assert [answer["text"] for answer in found] == texts
+    assert [len(answer["filled"]) for answer in found] == [9, 1, 0]
+    assert found[1] == model("the dog was [MASK]")
 
 
 @pytest.mark.slow
