@@ -106,6 +106,9 @@ def _between_languages(task: Any, tokenizer: Any, folder: Path, config: dict[str
     targets.tgt_lang = task.target_language
     targets._switch_to_target_mode()  # the only way to a tokenizer for targets
     marked = tokenizer.convert_tokens_to_ids(task.target_language)
+    first = targets.backend_tokenizer.encode("").ids[:1]
+    if first != [marked]:  # it ends a text, as with the first mBART, and is what the decoder begins with
+        return Writing(targets, {"start": marked})
     return Writing(targets, {"start": config.get("decoder_start_token_id") or marked, "forced": marked})
 
 

@@ -418,6 +418,27 @@ def test_a_model_of_many_languages_reads_one_and_writes_another(ready: Ready, tm
     assert found is not None and not any("deu_Latn" in text for text in found["text"].to_pylist())
 
 
+@pytest.mark.slow
+def test_a_language_that_ends_a_text_is_what_the_decoder_begins_with_and_no_word(ready: Ready, tmp_path: Path) -> None:
+    import transformers
+
+    made, base = ready("seq2seq"), Model(tmp_path / "base")
+    letters = ["<s>", "<pad>", "</s>", "<unk>", *"▁abcdefghijklmnopqrstuvwxyzABCDEFGHIKLMNOPRSTUW."]
+    tokenizer = transformers.MBartTokenizer(vocab=[(each, 0.0) for each in letters], src_lang="en_XX", tgt_lang="de_DE")
+    tokenizer.save_pretrained(base.path)
+    config = transformers.MBartConfig(vocab_size=len(tokenizer), forced_eos_token_id=None, **BOTH["bart"])
+    transformers.MBartForConditionalGeneration(config).save_pretrained(base.path)
+    task = dataclasses.replace(made.task, source_language="en_XX", target_language="de_DE")
+    tokens = tokenize(Tokenization(task, 64), folder(tmp_path / "tokens"), base=base, corpus=made.corpus)
+    german = tokenizer.convert_tokens_to_ids("de_DE")
+    assert read_json(tokens.path / "tokens.json")["special_ids"] == {"start": german}
+    net = network.load(base, "seq2seq", [], STILL, np.arange(3), tokens)
+    seen, wanted = predicted.seq2seq(tokens.features("train"), [0])
+    assert seen["decoder_input_ids"][0].tolist() == [german, *wanted[0, :-1].tolist()] and wanted[0, -1] == german
+    settings = net.generation_config
+    assert (settings.decoder_start_token_id, settings.forced_bos_token_id) == (german, None)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -64,8 +64,11 @@ def load(
     network.new_tensors = frozenset(new)  # what an adapter cannot leave to the base
     if head == "regression":
         _check_bias(network)
-    if tokens and "forced" in (special := tokens.read("tokens.json")["special_ids"]):  # the language to write
-        network.generation_config.forced_bos_token_id = special["forced"]
+    if tokens:  # what is written begins as what was learned
+        special = tokens.read("tokens.json")["special_ids"]
+        for setting, name in (("decoder_start_token_id", "start"), ("forced_bos_token_id", "forced")):
+            if name in special:
+                setattr(network.generation_config, setting, special[name])
     return network
 
 
