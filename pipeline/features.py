@@ -71,7 +71,8 @@ class Features:
             ``token_type_ids`` (lists), ``label`` and others.
         pad: the token id that fills rows up.
         special: other token ids that heads which predict tokens need: ``start``, which a decoder begins with; ``mask``,
-            which hides a token; ``size``, how many there are; and ``forced``, which every text begins with.
+            which hides a token; ``size``, how many there are; ``forced``, which every text begins with; and ``end``, which
+            ends what is said in a conversation.
     """
 
     def __init__(self, table: pa.Table, pad: int, special: Mapping[str, int] | None = None) -> None:

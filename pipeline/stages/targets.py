@@ -13,7 +13,7 @@ from pipeline.backends import scratch
 from pipeline.errors import UserError, nearest
 from pipeline.progress import say
 from pipeline.tasks import Task, Tokenizers
-from pipeline.tasks.chat import TEMPLATE
+from pipeline.tasks.chat import TEMPLATE, render
 
 FOLDER = "target"  # of the tokenizer of targets, in a folder of tokens or of a model, where it is not that of texts
 BATCH = 1_000
@@ -62,8 +62,25 @@ def prepare(task: Task, tokenizer: Any, base: Model, corpus: Corpus) -> Writing:
         if not tokenizer.chat_template and any(filter(None, _conversing(corpus))):
             tokenizer.chat_template = TEMPLATE
             say("the base model has no chat template; one of headings is used: ### User: … ### Assistant: …")
-        return Writing()
+        end = _end_of_turn(tokenizer)
+        return Writing(special={} if end is None else {"end": end})
     return _of_pairs(task, tokenizer, base, corpus) if task.head == "seq2seq" else Writing()
+
+
+def _end_of_turn(tokenizer: Any) -> int | None:
+    """The token by which the chat template ends what the assistant says; many a model has another for the end of a text."""
+    if not tokenizer.chat_template:
+        return None
+    said = "\u2042"
+    turns = [("user", "?"), ("assistant", said)]
+    try:
+        text = render(tokenizer.chat_template, turns, names(tokenizer.special_tokens_map))
+    except UserError:  # it refuses such a conversation: what there is to learn will show whether that matters
+        return None
+    behind = text.rpartition(said)[2]
+    first = tokenizer.backend_tokenizer.encode(behind, add_special_tokens=False).ids[:1]
+    known = tokenizer.backend_tokenizer.get_added_tokens_decoder()
+    return first[0] if first and first[0] in known and known[first[0]].special else None
 
 
 def _conversing(corpus: Corpus) -> Iterator[bool]:

@@ -86,6 +86,8 @@ def load_tokenizer(folder: Path, name: str) -> Any:
         raise UserError(f"{name}: its tokenizer cannot be loaded ({error}); get it again") from None
     if not tokenizer.is_fast:
         raise UserError(f"{name}: has no fast tokenizer (tokenizer.json); it cannot be used here")
+    if isinstance(tokenizer.chat_template, dict):  # one for tools, say, beside the usual one
+        tokenizer.chat_template = tokenizer.chat_template.get("default")
     return tokenizer
 
 

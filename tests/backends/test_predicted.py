@@ -418,6 +418,36 @@ def test_a_model_of_many_languages_reads_one_and_writes_another(ready: Ready, tm
     assert found is not None and not any("deu_Latn" in text for text in found["text"].to_pylist())
 
 
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_ends_an_answer_in_a_conversation_ends_what_is_written(
+    several: bool, ready: Ready, tmp_path: Path
+) -> None:
+    import transformers
+
+    place = make_writer(tmp_path / "qwen2", "qwen2")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(place)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    transformers.AutoModelForCausalLM.from_pretrained(
+        place, vocab_size=len(tokenizer), ignore_mismatched_sizes=True
+    ).save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    templates = [{"name": "default", "template": CHATML}, {"name": "tool_use", "template": "{{ nothing }}"}]
+    settings = read_json(place / "tokenizer_config.json") | {"chat_template": templates if several else CHATML}
+    (place / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    made = ready("causal", place)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    data = Data(Finetuning(made.task, STILL), made.tokens)
+    assert end in data.train.lists("label").row(0), "it is learned"
+    net = network.load(made.base, "causal", [], STILL, data.seen, made.tokens)
+    assert net.generation_config.eos_token_id == [tokenizer.eos_token_id, end]
+
+
 @pytest.mark.slow
 def test_a_language_that_ends_a_text_is_what_the_decoder_begins_with_and_no_word(ready: Ready, tmp_path: Path) -> None:
     import transformers

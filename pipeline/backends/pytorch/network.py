@@ -64,11 +64,8 @@ def load(
     network.new_tensors = frozenset(new)  # what an adapter cannot leave to the base
     if head == "regression":
         _check_bias(network)
-    if tokens:  # what is written begins as what was learned
-        special = tokens.read("tokens.json")["special_ids"]
-        for setting, name in (("decoder_start_token_id", "start"), ("forced_bos_token_id", "forced")):
-            if name in special:
-                setattr(network.generation_config, setting, special[name])
+    if tokens:
+        _settle(network.generation_config, tokens.read("tokens.json")["special_ids"])
     return network
 
 
@@ -98,6 +95,17 @@ def _pretrained(base: Model, head: str, settings: dict[str, Any]) -> tuple[Any, 
             shapes = f"is of shape {tuple(found)}, but by config.json of {tuple(wanted)}"
             raise UserError(f"base.model: {name} {shapes}; get it again")
     return network, {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+
+
+def _settle(settings: Any, special: Mapping[str, int]) -> None:
+    """Have what is written begin and end as what was learned."""
+    for setting, name in (("decoder_start_token_id", "start"), ("forced_bos_token_id", "forced")):
+        if name in special:
+            setattr(settings, setting, special[name])
+    known = settings.eos_token_id
+    ends = known if isinstance(known, list) else [] if known is None else [known]
+    if "end" in special and special["end"] not in ends:
+        settings.eos_token_id = [*ends, special["end"]] if ends else special["end"]
 
 
 def _check_direction(config: dict[str, Any], head: str) -> None:
