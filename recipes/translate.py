@@ -18,7 +18,7 @@ TRANSLATIONS = Path(__file__).parent / "data" / "translations"
 @dataclass(frozen=True)
 class Config(WritingSettings):
     corpus: Source = Source(str(TRANSLATIONS))
-    task: Translation = Translation(text="source", language="de")
+    task: Translation = Translation(text="source")
     max_length: int = 64
     training: Training = Training(epochs=30, batch_size=16, learning_rate=3e-4, metric="loss")
     generation: Generation = Generation(max_new_tokens=64)

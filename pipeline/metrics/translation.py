@@ -51,7 +51,7 @@ def tokenizer(language: str) -> str:
 def scores(
     answers: Sequence[str], references: Sequence[Sequence[str]], language: str
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """``bleu``, ``chrf`` and ``chrf++`` of all rows together, 0 to 100.
+    """``bleu``, ``chrf`` and ``chrf++`` of all rows together, 0 to 100; see :func:`characters` for the latter two alone.
 
     Where no answer has four words, BLEU counts n-grams up to the longest there is (effective order, ``eff:yes`` in its
     signature), so that equal texts score 100 however short they are; elsewhere that changes nothing.
@@ -68,17 +68,34 @@ def scores(
         UserError: the tokenizer of the language is not installed.
     """
     language = named(language, (text for row in references for text in row))
-    streams = list(zip_longest(*(row or [""] for row in references)))
+    streams = _streams(references)
     bleu = BLEU(tokenize=tokenizer(language), effective_order=True, force=True)
-    metrics = {"bleu": bleu, "chrf": CHRF(), "chrf++": CHRF(word_order=2)}
-    counts = {name: _counts(metric, answers, streams) for name, metric in metrics.items()}
-    details: dict[str, Any] = {
-        "intervals": {name: list(bootstrap(partial(_score, metrics[name]), rows)) for name, rows in counts.items()}
+    counts = _counts(bleu, answers, streams)
+    found, details = characters(answers, references)
+    interval = list(bootstrap(partial(_score, bleu), counts))
+    bleu.effective_order = not counts[:, -1].any()  # the score is the same, the signature the usual one
+    details = {
+        "intervals": {"bleu": interval, **details["intervals"]},
+        "signatures": {"bleu": str(bleu.get_signature()), **details["signatures"]},
+        "bleu": _parts(bleu, counts),
     }
-    bleu.effective_order = not counts["bleu"][:, -1].any()  # the score is the same, the signature the usual one
-    details["signatures"] = {name: str(metric.get_signature()) for name, metric in metrics.items()}
-    details["bleu"] = _parts(bleu, counts["bleu"])
+    return {"bleu": _score(bleu, counts), **found}, details
+
+
+def characters(answers: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[dict[str, float], dict[str, Any]]:
+    """``chrf`` and ``chrf++`` as :func:`scores` has them: no language needs anything to be installed for these."""
+    streams = _streams(references)
+    metrics = {"chrf": CHRF(), "chrf++": CHRF(word_order=2)}
+    counts = {name: _counts(metric, answers, streams) for name, metric in metrics.items()}
+    details = {
+        "intervals": {name: list(bootstrap(partial(_score, metrics[name]), rows)) for name, rows in counts.items()},
+        "signatures": {name: str(metric.get_signature()) for name, metric in metrics.items()},
+    }
     return {name: _score(metrics[name], rows) for name, rows in counts.items()}, details
+
+
+def _streams(references: Sequence[Sequence[str]]) -> list[tuple[str | None, ...]]:
+    return list(zip_longest(*(row or [""] for row in references)))
 
 
 def _counts(metric: BLEU | CHRF, answers: Sequence[str], streams: Sequence[Sequence[str | None]]) -> np.ndarray:

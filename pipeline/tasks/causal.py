@@ -233,7 +233,7 @@ def judge(evidence: Evidence) -> Scored:
         spoken = evidence.task.language
         wanted = [[evidence.corpus["label"][place].as_py()] for place in asked]
         written = [evidence.written[place] for place in asked]
-        found, more = translation.scores(written, wanted, spoken)
+        found, more = translation.characters(written, wanted)
         scores["chrf"] = found["chrf"]
         scores["rougeL"] = float(np.mean(rouge.scores(written, wanted, spoken)["rougeL"]))
         exact = [text.strip() == one[0].strip() for text, one in zip(written, wanted, strict=True)]

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.features import IGNORED, Features
+from pipeline.metrics import translation
 from pipeline.tasks import Evidence, Tokenizers, chat, seq2seq
 from pipeline.tasks.causal import KIND as CAUSAL
 from pipeline.tasks.causal import CausalLanguageModeling
@@ -20,6 +21,7 @@ from pipeline.tasks.chat import TEMPLATE
 from pipeline.tasks.masked import KIND as MASKED
 from pipeline.tasks.masked import MaskedLanguageModeling
 from pipeline.tasks.seq2seq import Summarization, Translation
+from recipes import translate
 from tests.conftest import make_writer
 from tests.tasks.conftest import ODD
 
@@ -253,6 +255,21 @@ def test_answers_to_prompts_are_judged_where_there_are_some() -> None:
     scores, _ = CAUSAL.judging.judge(some)
     assert scores["exact_match"] == 100 and scores["rougeL"] == pytest.approx(100)
     assert [sorted(answer) for answer in CAUSAL.judging.decode(some)] == [["written"], ["loss", "tokens"]]
+
+
+def test_answers_in_japanese_are_judged_without_what_bleu_of_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translation, "find_spec", lambda name: None)
+    corpus = {"roles": [["user"]], "said": [["何？"]], "label": [TEXTS["ja"]]}
+    scores, details = CAUSAL.judging.judge(evidence(CausalLanguageModeling(), corpus, [TEXTS["ja"]]))
+    assert [scores[name] for name in ("chrf", "rougeL", "exact_match")] == pytest.approx([100, 100, 100])
+    assert details["intervals"]["chrf"] == pytest.approx([100, 100])
+
+
+def test_translations_are_told_apart_by_their_script_where_no_language_is_set() -> None:
+    task = translate.Config().task
+    corpus = {"text": ["something else"], "label": [[TEXTS["zh"]]]}
+    scores, details = seq2seq.judge_translations(evidence(task, corpus, [TEXTS["zh"][:-4] + "。"]))
+    assert "tok:zh" in details["signatures"]["bleu"] and 50 < scores["bleu"] < 100
 
 
 def test_pseudo_perplexity_is_told_beside_that_of_hidden_tokens() -> None:
