@@ -128,14 +128,19 @@ class Sequence:
 
 
 def _text(tokenizers: Tokenizers, begin: list[int], text: str) -> Sequence:
-    """A text, all of it learned, its end too."""
+    """A text, all of it learned, its end too, but for the first token, before which there is nothing."""
     import numpy as np
 
     end = [] if tokenizers.end is None else [tokenizers.end]
-    ids = [*begin, *tokenizers.text.encode(text, add_special_tokens=False).ids, *end]
-    sizes = np.zeros(len(ids), int)
-    sizes[:1] = len(text.encode())  # of all pieces, for they are added up; to tell them apart would double the time
-    return Sequence(np.array(ids), np.ones(len(ids), bool), sizes)
+    found = tokenizers.text.encode(text, add_special_tokens=False)
+    ids = [*begin, *found.ids, *end]
+    behind = 0 if begin else found.offsets[1][0] if len(found.ids) > 1 else len(text)  # where the second token starts
+    sizes, learned = np.zeros(len(ids), int), np.ones(len(ids), bool)
+    sizes[1:2] = len(
+        text[behind:].encode()
+    )  # of all pieces, for they are added up; to tell them apart would double the time
+    learned[:1] = False
+    return Sequence(np.array(ids), learned, sizes)
 
 
 def conversation(

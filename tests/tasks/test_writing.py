@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.backends import predicted
 from pipeline.errors import UserError
 from pipeline.features import IGNORED, Features
 from pipeline.metrics import translation
@@ -56,10 +57,56 @@ def learned(tokenizers: Tokenizers, encoded: Any, row: int = 0) -> str:
     return text
 
 
+def beginning(tokenizers: Tokenizers) -> Tokenizers:
+    """With a token that every text begins with, as Llama has it."""
+    from tokenizers import Tokenizer, processors
+
+    tokenizer = Tokenizer.from_str(tokenizers.text.to_str())
+    first = [("<s>", tokenizer.token_to_id("<s>"))]
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=first)
+    return replace(tokenizers, text=tokenizer)
+
+
 def test_of_a_text_all_is_learned_and_its_end(tokenizers: Tokenizers) -> None:
-    found = CausalLanguageModeling().encode(tokenizers, talk(answer="a dog ran"), 64)
+    found = CausalLanguageModeling().encode(beginning(tokenizers), talk(answer="a dog ran"), 64)
     assert learned(tokenizers, found) == "a dog ran</s>"
-    assert found.columns["prompt"] == [0]
+    assert found.columns["prompt"] == [0] and found.columns["bytes"] == [len("a dog ran")]
+
+
+@pytest.mark.parametrize(("text", "behind"), [("the dog ran", " dog ran"), ("猫 ran", "猫 ran"), ("a", "")])
+def test_nothing_is_asked_of_a_first_token_that_follows_from_nothing(
+    tokenizers: Tokenizers, text: str, behind: str
+) -> None:
+    found = CausalLanguageModeling().encode(tokenizers, talk(answer=text), 64)
+    assert found.columns["label"][0][0] == IGNORED and found.columns["label"][0][1] != IGNORED
+    assert found.columns["bytes"] == [len(behind.encode())]
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_model_that_knows_how_common_each_token_is_scores_as_the_baseline(
+    tokenizers: Tokenizers, begins: bool
+) -> None:
+    known = beginning(tokenizers) if begins else tokenizers
+    texts = ["the cat", "a dog ran", "the mat", "a dog sat on the mat"]
+    rows = [CausalLanguageModeling().encode(known, talk(answer=text), 64) for text in texts]
+    table = pa.table({
+        "input_ids": [row.encodings[0].ids for row in rows], "example": range(len(rows)),
+        **{name: [row.columns[name][0] for row in rows] for name in ("label", "bytes", "prompt")},
+    }, pa.schema([("input_ids", pa.list_(pa.int32())), ("example", pa.int32()), ("label", pa.list_(pa.int32())),
+                  ("bytes", pa.int32()), ("prompt", pa.int32())]))  # fmt: skip
+    features = Features(table, 0)
+    targets = predicted.causal(features, range(len(rows)))[1]
+    asked = targets[targets != IGNORED]
+    counts = np.bincount(asked) + 1
+    surprise = np.log(counts.sum() / counts)
+    each = [row[row != IGNORED] for row in targets]
+    measured = np.array([[surprise[row].sum(), len(row), (row == counts.argmax()).sum()] for row in each], np.float32)
+    task = CausalLanguageModeling()
+    scores, _ = CAUSAL.judging.judge(
+        Evidence(measured, features, pa.table({"label": texts}), [], task, {}, learned=features)
+    )
+    for name in ("perplexity", "bits_per_byte", "accuracy"):
+        assert scores[f"baseline_{name}"] == pytest.approx(scores[name], rel=1e-5)
 
 
 def test_of_a_conversation_only_what_the_assistant_says_is_learned(tokenizers: Tokenizers) -> None:
@@ -159,6 +206,7 @@ def test_unknown_words_have_their_bytes_and_what_a_template_writes_has_none() ->
 @pytest.mark.parametrize("stride", [1, 3])
 def test_the_pieces_of_a_long_text_have_each_of_its_bytes_once(tokenizers: Tokenizers, stride: int) -> None:
     text = "</s>".join(ODD)  # of a text all is text
+    tokenizers = beginning(tokenizers)
     found = CausalLanguageModeling(stride=stride).encode(tokenizers, talk(answer=text), 16)
     assert len(found.encodings) > 3 and sum(found.columns["bytes"]) == len(text.encode())
 
