@@ -17,7 +17,7 @@ from pipeline import inference
 from pipeline.artifacts import Model
 from pipeline.backends import Asking, Finetuning, Generation, Prediction, Training, batches, predicted
 from pipeline.backends.data import Data
-from pipeline.backends.pytorch import dropout, network
+from pipeline.backends.pytorch import dropout, network, packing
 from pipeline.backends.pytorch.beyond import alone, written
 from pipeline.backends.pytorch.finetune import Pupil, finetune
 from pipeline.backends.pytorch.predict import predict
@@ -98,14 +98,37 @@ def test_packed_rows_have_positions_of_their_own_and_nothing_is_lost() -> None:
 def test_packed_texts_see_nothing_of_each_other(kind: str, ready: Ready, tmp_path: Path) -> None:
     made = ready("text", make_writer(tmp_path / kind, kind))
     losses = []
-    for packing in (False, True):
-        training = dataclasses.replace(STILL, packing=packing)
+    for together in (False, True):
+        training = dataclasses.replace(STILL, packing=together)
         data = Data(Finetuning(made.task, training), made.tokens)
         learner = Pupil(Finetuning(made.task, training), made.base, data)
         losses.append([learner.step([data.batch(rows) for rows in group], 3e-3) for group in data.groups(0)])
         packed = data.batch(data.groups(0)[0][0]).inputs["input_ids"].shape
     assert packed[0] < 16
     assert losses[0] == pytest.approx(losses[1], abs=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["opt", "bloom", "mamba", "gpt2", "llama"])
+def test_packing_is_refused_where_texts_would_see_each_other(kind: str) -> None:
+    import torch
+    import transformers
+
+    sizes = {
+        "vocab_size": 64,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
+    own = {"opt": {"ffn_dim": 64, "word_embed_proj_dim": 32}, "mamba": {"state_size": 4}}
+    config = transformers.AutoConfig.for_model(kind, **sizes, **own.get(kind, {}))
+    torch.manual_seed(0)
+    net = transformers.AutoModelForCausalLM.from_config(config)
+    if kind in DECODERS:
+        packing.check(net)
+        return
+    with pytest.raises(UserError, match=f"training.packing=true: in a {kind} model texts that share a row would see"):
+        packing.check(net)
 
 
 KINDS = [*((kind, "text") for kind in DECODERS), *((kind, "causal") for kind in DECODERS), *((kind, "seq2seq") for kind in BOTH),

@@ -10,7 +10,7 @@ from pipeline.backends import VALIDATION_BATCH, Finetuning, check, heads
 from pipeline.backends.checkpoint import Tensors, under
 from pipeline.backends.data import Batch, Data, criterion
 from pipeline.backends.loop import train
-from pipeline.backends.pytorch import adapters, dropout, losses, network, optimization
+from pipeline.backends.pytorch import adapters, dropout, losses, network, optimization, packing
 from pipeline.backends.vocabulary import Vocabulary
 from pipeline.features import IGNORED
 from pipeline.progress import say
@@ -53,6 +53,8 @@ class Pupil:
         self.net.to(self.device)
         if self.device.type == "cpu":
             dropout.use(self.net)
+        if config.training.packing:
+            packing.check(self.net)
         self.net.train()
         self.bf16 = optimization.bf16(self.training.precision, self.device)
         self.optimizer = optimization.optimizer(self.net, self.training)
