@@ -19,6 +19,7 @@ from pipeline.artifacts import Model
 from pipeline.backends import Asking, Finetuning, Prediction, Training, predicted
 from pipeline.errors import UserError
 from pipeline.stages.fetch import Checkpoint, Fetching, fetch
+from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.tasks.classification import Classification
 from tests.backends.conftest import EVERY, Made, folder, prepare
 from tests.backends.test_finetune import kill
@@ -230,6 +231,16 @@ def test_a_decoder_that_is_made_of_an_encoder_is_refused(made: Made) -> None:
         UserError, match=r"training\.adapter=lora: what is made anew of a bert model for seq2seq has to be"
     ):
         adapters.attach(net, made.base, "seq2seq", Training(adapter="lora"))
+
+
+def test_a_decoder_that_is_made_anew_is_refused(ready: Callable[..., Made], tmp_path: Path) -> None:
+    made = ready("causal", make_writer(tmp_path / "llama", "llama"))
+    base = fetch(Fetching(Checkpoint("anew")), folder(tmp_path / "base"))
+    tokens = tokenize(Tokenization(made.task, 64), folder(tmp_path / "tokens"), base=base, corpus=made.corpus)
+    with pytest.raises(
+        UserError, match=r"training\.adapter=lora: what is made anew of a llama model for causal has to be"
+    ):
+        train(made._replace(base=base, tokens=tokens), tmp_path / "model")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import ADAPTER, Model
-from pipeline.backends import Training, classical
+from pipeline.backends import Training, classical, scratch
 from pipeline.errors import UserError, nearest
 from pipeline.fields import require
 
@@ -37,9 +37,10 @@ def attach(net: Any, base: Model, head: str, training: Training) -> Any:
         f"training.adapter={training.adapter}: mlp, cnn and lstm are learned from scratch and have nothing to adapt; leave "
         "it out, or use base.architecture=transformer",
     )
-    kind = base.read("config.json")["model_type"]
+    known = base.read("config.json")
+    kind = known["model_type"]
     require(
-        net.config.model_type == kind,
+        net.config.model_type == kind and not scratch.described(known),
         f"training.adapter={training.adapter}: what is made anew of a {kind} model for {head} has to be learned whole; leave it "
         "out, or choose a model that was made for it",
     )
