@@ -22,7 +22,7 @@ from pipeline.stages.tokenize import LIMITLESS, TRAINED_HERE, load_tokenizer
 NEEDED = (
     "config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt", "vocab.json", "merges.txt", "*.model", "chat_template.jinja", "README.md", "LICENSE*", TRAINED_HERE,
+    "vocab.txt", "vocab.json", "merges.txt", "*.model", "*.spm", "chat_template.jinja", "README.md", "LICENSE*", TRAINED_HERE,
 )  # fmt: skip
 WEIGHTS = (
     "generation_config.json",

@@ -113,6 +113,11 @@ def _between_languages(task: Any, tokenizer: Any, folder: Path, config: dict[str
     """For models that know several languages, and mark texts by them (Tang et al. 2020)."""
     from transformers import AutoTokenizer
 
+    if not hasattr(task, "target_language"):
+        raise UserError(
+            "base.model: it writes in the language that it is told, which is for the recipe translate to say; choose a T5, a "
+            "BART, or an encoder such as BERT"
+        )
     known = [token for token in tokenizer.all_special_tokens if "_" in token]
     for setting in ("source_language", "target_language"):
         value = getattr(task, setting, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,11 +40,13 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     """Encode each split with the model's own tokenizer, from Arrow to Arrow.
 
     Raises:
-        UserError: the model cannot take texts of ``max_length``, or has no fast tokenizer.
+        UserError: the model cannot take texts of ``max_length``, or write those that it is to, or has no fast tokenizer.
     """
     anew = scratch.described(base.read("config.json"))
     tokenizer = targets.of_text(corpus, config.max_length) if anew else load_tokenizer(base.path, _name(base))
+    written = getattr(config.task, "max_target_length", 0)
     _check_length(config.max_length, tokenizer, base, pair=config.task.segments)
+    _check_written(written, base)
     made = Tokens(out)
     tokenizer.model_max_length = config.max_length  # so that users who ask for truncation cut where training did
     writing = targets.prepare(config.task, tokenizer, base, corpus)
@@ -58,7 +60,6 @@ def tokenize(config: Tokenization, out: Path, *, base: Model, corpus: Corpus) ->
     ids = {"pad_id": tokenizer.pad_token_id or 0, "special_ids": writing.special, "own_vocabulary": writing.own}
     mask = {name: kinds for name, kinds in corpus.read("data.json").items() if name == "mask"}
     made.write("tokens.json", {"max_length": config.max_length, **ids, **mask, "splits": report})
-    written = getattr(config.task, "max_target_length", 0)
     limits = f"{config.max_length} tokens" + (f", or their targets than {written}," if written else "")
     for split, facts in report.items():
         if facts["cut"]:
@@ -101,14 +102,27 @@ def _name(base: Model) -> str:
 def _check_length(max_length: int, tokenizer: Any, base: Model, *, pair: bool) -> None:
     config = base.read("config.json")
     known = LIMITLESS if (base.path / TRAINED_HERE).is_file() else tokenizer.model_max_length
-    positions = config.get("max_position_embeddings") or known
-    if any(kind in config["model_type"] for kind in COUNTING_FROM_PADDING):
-        positions -= config.get("pad_token_id", 1) + 1
-    most = int(min(positions, known))
+    most = int(min(_positions(config) or known, known))
     least = tokenizer.num_special_tokens_to_add(pair=pair) + (LEAST_OF_PAIR if pair else 1)
     if not least <= max_length <= most:
         sizes = f"{least} to {most} tokens" if most < LIMITLESS else f"{least} tokens or more"
         raise UserError(f"max_length={max_length}: {_name(base)} takes texts of {sizes}")
+
+
+def _check_written(length: int, base: Model) -> None:
+    config = base.read("config.json")
+    most = _positions({**config, **config.get("decoder", {})})
+    if most and length > most:
+        raise UserError(f"task.max_target_length={length}: {_name(base)} writes texts of at most {most} tokens")
+
+
+def _positions(config: Mapping[str, Any]) -> int:
+    """How many tokens a model has places for; 0 if any number of them."""
+    found: int = config.get("max_position_embeddings") or 0
+    if not found and "relative_attention_num_buckets" not in config:
+        found = config.get("n_positions") or 0  # as GPT-2 calls it; T5 has it too, to no effect
+    counting = any(kind in config["model_type"] for kind in COUNTING_FROM_PADDING)
+    return found and found - (config.get("pad_token_id", 1) + 1) * counting
 
 
 def _knows_types(tokenizer: Any, base: Model) -> bool:

@@ -28,6 +28,7 @@ from pipeline.stages.tokenize import Tokenization, tokenize
 from pipeline.tasks import masked
 from pipeline.tasks.language import monitor
 from pipeline.tasks.masked import MaskedLanguageModeling
+from pipeline.tasks.seq2seq import Summarization
 from tests.backends.conftest import Made, folder
 from tests.conftest import BOTH, DECODERS, make_model, make_writer, read_json
 
@@ -510,3 +511,37 @@ def test_a_language_that_a_model_does_not_know_is_refused(
     task = dataclasses.replace(made.task, **settings)
     with pytest.raises(UserError, match=words):
         tokenize(Tokenization(task, 64), folder(tmp_path / "tokens"), base=base, corpus=made.corpus)
+
+
+def test_a_model_that_is_told_its_language_is_refused_where_that_cannot_be_said(ready: Ready, tmp_path: Path) -> None:
+    made, base = ready("seq2seq"), Model(of_many_languages(tmp_path / "base"))
+    with pytest.raises(UserError, match="it writes in the language that it is told, which is for the recipe translate"):
+        tokenize(Tokenization(Summarization(), 64), folder(tmp_path / "tokens"), base=base, corpus=made.corpus)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("bart", 96), ("bert", 80), ("roberta", 80)])
+def test_targets_that_a_model_has_no_places_for_are_refused(kind: str, most: int, ready: Ready, tmp_path: Path) -> None:
+    if kind == "bart":
+        base = Model(make_writer(tmp_path / kind, kind))
+    else:
+        base = Model(
+            make_model(tmp_path / kind, kind, **({"max_position_embeddings": 81} if kind == "roberta" else {}))
+        )
+    made = ready("seq2seq")
+    for length, fits in ((most, True), (most + 1, False)):
+        task = dataclasses.replace(made.task, max_target_length=length)
+        place = folder(tmp_path / f"tokens-{length}")
+        if fits:
+            tokenize(Tokenization(task, 64), place, base=base, corpus=made.corpus)
+            continue
+        with pytest.raises(UserError, match=rf"max_target_length={length}: .* writes texts of at most {most} tokens"):
+            tokenize(Tokenization(task, 64), place, base=base, corpus=made.corpus)
+
+
+def test_places_are_counted_under_the_name_that_gpt2_has_for_them(ready: Ready, tmp_path: Path) -> None:
+    base = Model(make_writer(tmp_path / "gpt2", "gpt2"))
+    base.write("tokenizer_config.json", base.read("tokenizer_config.json") | {"model_max_length": int(1e30)})
+    with pytest.raises(UserError, match=r"max_length=97: .* takes texts of 1 to 96 tokens"):
+        tokenize(
+            Tokenization(ready("text").task, 97), folder(tmp_path / "tokens"), base=base, corpus=ready("text").corpus
+        )

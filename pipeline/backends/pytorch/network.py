@@ -102,10 +102,11 @@ def _settle(settings: Any, special: Mapping[str, int]) -> None:
     for setting, name in (("decoder_start_token_id", "start"), ("forced_bos_token_id", "forced")):
         if name in special:
             setattr(settings, setting, special[name])
-    known = settings.eos_token_id
-    ends = known if isinstance(known, list) else [] if known is None else [known]
-    if "end" in special and special["end"] not in ends:
-        settings.eos_token_id = [*ends, special["end"]] if ends else special["end"]
+    if "end" in special:
+        known = settings.eos_token_id
+        ends = known if isinstance(known, list) else [] if known is None else [known]
+        if special["end"] not in ends:
+            settings.eos_token_id = [*ends, special["end"]] if ends else special["end"]
 
 
 def _check_direction(config: dict[str, Any], head: str) -> None:
