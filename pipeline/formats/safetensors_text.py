@@ -59,9 +59,13 @@ class NetworkWriter:
         """See :class:`pipeline.formats.checks.Writer`."""
         import torch
 
+        from pipeline.backends.pytorch.generate import check_room
+
         both = self.start is not None
         inputs = inputs if both else search.behind_padding(inputs)
         settings = {**settings, "max_length": None} if "max_new_tokens" in settings else settings
+        if new := settings.get("max_new_tokens") or self._network.generation_config.max_new_tokens:
+            check_room(self._network, inputs["input_ids"].shape[1], new)
         tensors = {name: torch.from_numpy(values) for name, values in inputs.items()}
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

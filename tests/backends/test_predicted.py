@@ -20,6 +20,7 @@ from pipeline.backends.data import Data
 from pipeline.backends.pytorch import dropout, network, packing
 from pipeline.backends.pytorch.beyond import alone, written
 from pipeline.backends.pytorch.finetune import Pupil, finetune
+from pipeline.backends.pytorch.generate import generate
 from pipeline.backends.pytorch.predict import predict
 from pipeline.errors import UserError
 from pipeline.features import IGNORED, Features
@@ -319,6 +320,29 @@ def test_generation_is_as_it_is_set(ready: Ready, tmp_path: Path) -> None:
     drawn = texts(do_sample=True, temperature=5.0)
     assert drawn == texts(do_sample=True, temperature=5.0), "the same draws each time"
     assert drawn != texts()
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "bart", "marian", "t5", "bert", "roberta"])
+def test_more_tokens_than_a_model_has_places_for_are_refused(kind: str, ready: Ready, tmp_path: Path) -> None:
+    place = (make_writer if kind in {**BOTH, **DECODERS} else make_model)(tmp_path / kind, kind)
+    made = ready("causal" if kind in DECODERS else "seq2seq", place)
+    data = Data(Finetuning(made.task, STILL), made.tokens)
+    net = network.load(made.base, made.task.head, [], STILL, data.seen, made.tokens).eval()
+    features = made.tokens.features("validation")
+    rows = np.argsort(-(features.numbers("prompt") if kind in DECODERS else features.lengths))[:1]
+    one = features.take(rows)
+    before = int(one.numbers("prompt")[0]) - 1 if kind in DECODERS else 0
+    most = {"bert": 80, "roberta": 79}.get(kind, 96) - before
+
+    def write(new: int) -> None:
+        generate(net, made.task.head, one, Generation(max_new_tokens=new, min_new_tokens=new), 8)
+
+    write(most)
+    if kind in ("llama", "t5"):
+        write(most + 1)
+        return
+    with pytest.raises(UserError, match=rf"generation.max_new_tokens={most + 1}: .* set it to {most} or less"):
+        write(most + 1)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pipeline.backends import Generation, batches
+from pipeline.errors import UserError
 from pipeline.features import Features
 
 if TYPE_CHECKING:
     import numpy as np
 
 SEED = 17  # of texts that are drawn
+PLACES = ("wpe", "position_embeddings", "embed_positions")  # what networks call the weights of places
 
 
 def generate(
@@ -33,12 +35,43 @@ def generate(
     network.eval()
     torch.manual_seed(SEED)
     asked = np.flatnonzero(lengths > 0)
+    check_room(network, int(lengths.max(initial=0)), settings.max_new_tokens)
     for batch in batches.by_length(lengths[asked], batch_size):
         rows = asked[batch]
         for row, ids in zip(rows.tolist(), _written(network, head, features, rows, settings), strict=True):
             found[row] = ids
         advance(len(rows))
     return found
+
+
+def check_room(network: Any, longest: int, new: int) -> None:
+    """Refuse to write so many tokens where a network has a weight for each place, and too few of these.
+
+    Args:
+        longest: tokens of the longest prompt, behind which they come unless the network reads and writes apart.
+
+    Raises:
+        UserError: they are too few.
+    """
+    import torch
+
+    both = network.config.is_encoder_decoder
+    writer = network.decoder if both and hasattr(network, "decoder") else network.get_decoder()
+    parts = [module for name, module in writer.named_modules() if name.endswith(PLACES)]
+    found = [
+        module for module in parts if isinstance(module, torch.nn.Embedding)
+    ]  # others compute them as they need them
+    if not found:
+        return
+    skipped = 0 if found[0].padding_idx is None else found[0].padding_idx + 1  # RoBERTa counts from there
+    places = min(writer.config.max_position_embeddings, found[0].num_embeddings - skipped)
+    prompt = 0 if both else longest - 1  # the last token that is written is not read any more
+    if prompt + new > places:
+        behind = "" if both else f", and the longest prompt has {longest}: lower max_length, or"
+        raise UserError(
+            f"generation.max_new_tokens={new}: the model has places for {places} tokens{behind or ';'} set it to "
+            f"{places - prompt} or less"
+        )
 
 
 def _written(
