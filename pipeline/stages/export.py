@@ -193,7 +193,8 @@ def _sample(config: Packaging, logits: np.ndarray, tokens: Tokens, corpus: Corpu
     head, features = HEADS[config.task.head], tokens.features("validation")
     rows = _spread(len(features), config.export.rows)
     table, of_tokens = corpus.table("validation"), head.tokens
-    single = "text" in table.column_names and not config.task.segments and not of_tokens
+    # A text that is read in pieces is several rows; and no answer is given to what only has gaps to be filled.
+    single = "text" in table.column_names and not (config.task.segments or of_tokens or head.predicts)
     texts = table["text"].take(rows).to_pylist() if single else None
     # Numbers are answered in the unit of the data, be it stars or years: float32 is as exact as they are large.
     unit = max(1.0, float(np.abs(logits).max())) if config.task.head == "regression" else 1.0

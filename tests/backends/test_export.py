@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from pipeline.formats import Export
 from pipeline.formats.checks import Sample, check_labels, check_logits
 from pipeline.formats.onnx import Session
 from pipeline.stages.export import Packaging, export
+from pipeline.stages.tokenize import Tokenization, tokenize
 from tests.backends.conftest import Made, folder
 
 pytestmark = pytest.mark.slow
@@ -136,6 +138,16 @@ def test_a_format_that_answers_as_another_model_fails_the_step(
     config = Packaging(Export(timing=False), made.task, tuple(form for form in chosen if form.name == name))
     with pytest.raises(CheckFailed, match=f"{name}: does not answer as the model does"):
         export(config, folder(tmp_path / "out"), **mixed._asdict(), tokens=made.tokens, corpus=made.corpus)
+
+
+def test_texts_that_are_read_in_pieces_are_packaged_by_these(ready: Callable[..., Made], tmp_path: Path) -> None:
+    made = ready("masked")
+    tokens = tokenize(Tokenization(made.task, 6), folder(tmp_path / "tokens"), base=made.base, corpus=made.corpus)
+    pieces = len(tokens.features("validation"))
+    assert pieces > made.corpus.table("validation").num_rows
+    made = made._replace(tokens=tokens)
+    report = package(made, train(made, tmp_path), tmp_path / "bundle").read("exports.json")
+    assert report["onnx"]["rows"] == pieces and report["onnx"]["largest_difference"] < 1e-4
 
 
 @pytest.mark.parametrize(
