@@ -127,7 +127,7 @@ def finetuned(config: Settings, kind: Kind, base: Step | None = None) -> Step:
     content = _content(config)
     described = Step(card, content, base=steps.base, corpus=steps.corpus, **learned, scores=scores, bundle=bundle)
     if config.publication.repo:
-        publishing = Publishing(config.publication, known(content, _base_id(config.base)))
+        publishing = Publishing(config.publication, known(content, _base_id(config.base), config.base.folder))
         return Step(publish, publishing, bundle=bundle, scores=scores, card=described)
     return described
 

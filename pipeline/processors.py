@@ -6,7 +6,12 @@ import os
 
 
 def available() -> int:
-    """The processors that this process may use, which can be fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The processors that this process may use, which can be fewer than there are, and fewer still by OMP_NUM_THREADS."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, asked() or found)
+
+
+def asked() -> int:
+    """The threads that OMP_NUM_THREADS asks for, as most of what computes does; 0 if it does not."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(said) if said.isdecimal() else 0

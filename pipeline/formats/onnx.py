@@ -85,7 +85,7 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._known = folder, _facts(folder)
-        self._shared = session(folder / "model.onnx")  # all processors work on each operator
+        self._shared = session(folder / "model.onnx", processors.asked())  # all processors work on each operator
 
     def run(self, inputs: Inputs) -> np.ndarray:
         """Logits (float32)."""

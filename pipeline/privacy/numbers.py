@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from pipeline.privacy.findings import LEFT, RIGHT, cued
 
-# A Chinese resident's number (GB 11643-1999): place, date of birth, serial number and check digit.
-_RESIDENT = re.compile(LEFT + r"[0-9]{6}[ -]?[0-9]{8}[ -]?[0-9]{3}[0-9Xx]" + RIGHT)
+# A Chinese resident's number (GB 11643-1999): place, date of birth, serial number and check digit, which prove it behind
+# letters too.
+_RESIDENT = re.compile(r"(?<![0-9])(?<![0-9][-.])[0-9]{6}[ -]?[0-9]{8}[ -]?[0-9]{3}[0-9Xx]" + RIGHT)
 # A US social security number.
 _SOCIAL = re.compile(LEFT + r"(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3} [0-9]{2} [0-9]{4}|[0-9]{9})" + RIGHT)
 _SOCIAL_CUE = re.compile(r"(?i)\bSSN\b|social.security|社会安全|社保")

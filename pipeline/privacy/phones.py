@@ -12,8 +12,10 @@ from pipeline.privacy.findings import LEFT, RIGHT, cued
 _CHINA = r"(?:\((?:\+|00)86\)|(?:\+|00)86)[ -]?"
 _AREA = r"(?:10|2[0-9]|[3-9][0-9]{2})"
 _SUBSCRIBER = r"[1-9][0-9]{2,3}[ -]?[0-9]{4}(?:(?:-|转|轉) ?[0-9]{1,6})?"
+# Words that many write right before a number.
+_GLUED = "|".join(rf"(?<={word})" for word in ("tel", "call", "phone", "mobile", "wechat", "wx", "vx"))
 _CHINESE = re.compile(
-    LEFT
+    rf"(?:{LEFT}|(?i:{_GLUED}))"
     + "(?:"
     + rf"(?:{_CHINA}|86[ -]?)?1[3-9][0-9][ -]?[0-9]{{4}}[ -]?[0-9]{{4}}"
     + rf"|(?:{_CHINA})?(?:\(0{_AREA}\)[ -]?|0{_AREA}[ -]){_SUBSCRIBER}"

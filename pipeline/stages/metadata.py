@@ -5,9 +5,9 @@ See https://huggingface.co/docs/hub/model-cards#model-card-metadata.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import Model
 from pipeline.backends import Training
 from pipeline.stages.facts import SHOWN, CardContent, Facts
 from pipeline.stages.usage import usage_of
@@ -19,11 +19,12 @@ FORMATS = {
 }  # fmt: skip
 
 
-def known(content: CardContent, base: str) -> dict[str, Any]:
+def known(content: CardContent, base: str, folder: Path | None = None) -> dict[str, Any]:
     """What of the metadata is known before anything is made, by its names there.
 
     Args:
         base: id of the base model on the Hub; empty if it is not there, or if nothing of its weights is kept.
+        folder: of the base model, with its card, if it is on this machine.
     """
     dataset, _ = content.dataset
     relation = "adapter" if content.weights == "adapter" else "finetune"
@@ -36,18 +37,19 @@ def known(content: CardContent, base: str) -> dict[str, Any]:
         "pipeline_tag": usage_of(content.task, chat=False).tag,
         "tags": _tags(content.training),
     }
-    return {name: value for name, value in found.items() if value}
+    said = {name: value for name, value in found.items() if value}
+    return said if folder is None or "license" in said else {**_license(folder), **said}
 
 
 def metadata(facts: Facts) -> Any:
     """All of it, as ``huggingface_hub.ModelCardData``."""
     from huggingface_hub import ModelCardData
 
-    found = known(facts.config, "" if facts.scratch else facts.base_id)
+    found = known(facts.config, "" if facts.scratch else facts.base_id, facts.base.path)
     formats = [tag for name, tag in FORMATS.items() if name in facts.exports and not facts.adapter]
     tags = list(dict.fromkeys([*found.pop("tags", []), *formats]))
     return ModelCardData(
-        **(found if "license" in found else {**_license(facts.base), **found}),
+        **found,
         tags=tags or None,
         library_name=_library(facts),
         model_name=facts.title,
@@ -88,11 +90,12 @@ def _library(facts: Facts) -> str | None:
     return "peft" if facts.adapter else "transformers"
 
 
-def _license(base: Model) -> dict[str, str]:
-    """The license in the base model's own card, with its name and address where it is one of its own."""
+def _license(folder: Path) -> dict[str, str]:
+    """The license in the base model's own card, with its name and address where it is one of its own; not an address
+    within its folder, of which nothing is there any more."""
     from huggingface_hub import ModelCard
 
-    readme = base.path / "README.md"
+    readme = folder / "README.md"
     if not readme.is_file():
         return {}
     try:
@@ -100,6 +103,9 @@ def _license(base: Model) -> dict[str, str]:
         found = {name: head.get(name) for name in ("license", "license_name", "license_link")}
     except Exception:  # a card of somebody else's that is no YAML states no license
         return {}
-    return {
-        name: value for name, value in found.items() if isinstance(value, str) and isinstance(found["license"], str)
-    }
+    if not isinstance(found["license"], str):
+        return {}
+    link = found["license_link"]
+    if not (isinstance(link, str) and "://" in link):
+        del found["license_link"]
+    return {name: value for name, value in found.items() if isinstance(value, str)}

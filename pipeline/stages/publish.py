@@ -19,6 +19,8 @@ from pipeline.progress import say
 from pipeline.stages import rights
 from pipeline.stages.upload import Placed, upload
 
+CARD = "set card.license or card.language, or whatever it names, and run the same again: the rest is kept"
+
 
 @dataclass(frozen=True)
 class Publication:
@@ -91,7 +93,8 @@ def publish(config: Publishing, out: Path, *, bundle: Bundle, scores: Scores, ca
     try:
         placed = _placed(to, files)
     except Exception as error:  # whatever the Hub's client makes of an answer, nothing of it goes out as it is
-        raise UserError(f"{to}: the upload failed ({reason(error)}); run the same again: the rest is kept") from None
+        way_out = CARD if "metadata" in str(error) else "run the same again: the rest is kept"
+        raise UserError(f"{to}: the upload failed ({reason(error)}); {way_out}") from None
     say(f"{'published' if placed.sent else 'nothing has changed'}: {placed.address}")
     say(f"commit {placed.commit[:8]}" + ("" if to.pr else f", tag {placed.tag}"))
     made = Receipt(out)
@@ -108,7 +111,10 @@ def _placed(to: Publication, files: Mapping[str, Path]) -> Placed:
     with nullcontext() if sys.stderr.isatty() else disable_progress_bars():
         if not to.pr:
             patiently(lambda: hub.create_repo(to.repo, private=not to.public, exist_ok=True), str(to), LONG)
-        if not to.public and not patiently(lambda: hub.repo_info(to.repo), str(to), LONG).private:
+        private = patiently(lambda: hub.repo_info(to.repo), str(to), LONG).private
+        if to.public and private:
+            say(f"{to.repo} is private, and stays so; make it public in its settings on the Hub")
+        elif not (to.public or private):
             say(f"{to.repo} is public, and stays so")
         size = sum(file.stat().st_size for file in files.values()) / 1e6
         say(f"{len(files)} files, {size:,.1f} MB, to {to.repo}")

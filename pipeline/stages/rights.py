@@ -31,9 +31,13 @@ def check(repo: str, *, pull: bool, metadata: Mapping[str, Any], where: str) -> 
     Raises:
         UserError: one of these is not so, or the Hub cannot be reached.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, constants
 
     hub = HfApi()
+    if constants.is_offline_mode():
+        raise UserError(f"{where}: HF_HUB_OFFLINE is set, so nothing can be sent to the Hub; unset it to publish")
+    if not hub.endpoint.startswith(("http://", "https://")):
+        raise UserError(f"{where}: HF_ENDPOINT={hub.endpoint}: no address; one begins with https://")
     who = _asked(hub.whoami, where)
     if not isinstance(who, Mapping) or "name" not in who:
         raise UserError(f"{where}: {NO_HUB}")
@@ -48,7 +52,7 @@ def check(repo: str, *, pull: bool, metadata: Mapping[str, Any], where: str) -> 
 
 def _check_owner(who: Mapping[str, Any], repo: str, where: str) -> None:
     owner, name = repo.partition("/")[0], who["name"]
-    mine = {name: "admin"} | {org["name"]: org.get("roleInOrg", "write") for org in who.get("orgs", [])}
+    mine = {name: "admin"} | {org["name"]: org.get("roleInOrg", "write") for org in who.get("orgs") or []}
     writable = [group for group, role in mine.items() if role != "read"]
     if owner not in writable:
         raise UserError(

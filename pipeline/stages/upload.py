@@ -82,11 +82,12 @@ def upload(repo: str, files: Mapping[str, Path], where: str, *, pull: bool = Fal
     Raises:
         Exception: whatever the Hub's client raises, when no further attempt can help.
     """
-    wanted = Upload(repo, {name: Local(file) for name, file in files.items()}, pull)
-    return patiently(lambda: _attempt(wanted, where), where, LONG)
+    wanted, commits = Upload(repo, {name: Local(file) for name, file in files.items()}, pull), [0]
+    return patiently(lambda: _attempt(wanted, where, commits), where, LONG)
 
 
-def _attempt(wanted: Upload, where: str) -> Placed:
+def _attempt(wanted: Upload, where: str, commits: list[int]) -> Placed:
+    """One of several; ``commits`` counts those that were asked for, of which an answer may have been lost."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     hub, title = HfApi(), f"Fine-tuned model, {wanted.tag}"
@@ -95,15 +96,17 @@ def _attempt(wanted: Upload, where: str) -> Placed:
     changed = {name: file for name, file in wanted.files.items() if not file.is_in(there.get(name))}
     left = sorted(name for name in there if OURS.fullmatch(name) and name not in wanted.files)
     if not changed and not left:
-        found = Placed(head, f"{hub.endpoint}/{wanted.repo}", wanted.tag, sent=False)
+        found = Placed(head, f"{hub.endpoint}/{wanted.repo}", wanted.tag, sent=commits[0] > 0)
     elif wanted.pull and (number := _open_pull(hub, wanted, title)):
         address = f"{hub.endpoint}/{wanted.repo}/discussions/{number}"
-        return Placed(hub.repo_info(wanted.repo, revision=f"refs/pr/{number}").sha, address, wanted.tag, sent=False)
+        commit = hub.repo_info(wanted.repo, revision=f"refs/pr/{number}").sha
+        return Placed(commit, address, wanted.tag, sent=commits[0] > 0)
     else:
         if left:
             say(f"{where}: no part of this push, and taken away: {', '.join(left)}; revision {head[:8]} keeps them")
         new: list[Any] = [CommitOperationAdd(name, file.path) for name, file in sorted(changed.items())]
         gone = [CommitOperationDelete(name, is_folder=False) for name in left]
+        commits[0] += 1
         made = hub.create_commit(
             wanted.repo, operations=new + gone, commit_message=title, parent_commit=head, create_pr=wanted.pull
         )

@@ -312,13 +312,14 @@ def test_generation_is_as_it_is_set(ready: Ready, tmp_path: Path) -> None:
     features = made.tokens.features("validation")
     place = made.tokens.path / "tokenizer"
 
-    def texts(**settings: Any) -> list[str | None]:
-        return written(net, "causal", features, Generation(max_new_tokens=8, **settings), 8, place)
+    def texts(at_once: int = 8, **settings: Any) -> list[str | None]:
+        return written(net, "causal", features, Generation(max_new_tokens=8, **settings), at_once, place)
 
     assert texts() == texts()
     assert texts(num_beams=3) != texts() or texts(no_repeat_ngram_size=1) != texts()
     drawn = texts(do_sample=True, temperature=5.0)
     assert drawn == texts(do_sample=True, temperature=5.0), "the same draws each time"
+    assert drawn == texts(3, do_sample=True, temperature=5.0), "whatever is written at once"
     assert drawn != texts()
 
 

@@ -363,7 +363,9 @@ def test_a_model_is_asked_with_the_settings_that_it_was_made_with(
     if recipe == "qa":
         assert all(len(each["answer"].split()) <= 4 for each in (found[0], *found[0]["candidates"]))
         fewer = commanded(made.home, "predict", recipe, "task.candidates=1", *asked).rows()
-        assert len(fewer[0]["candidates"]) < len(found[0]["candidates"]), "what is said now counts before what was said then"
+        assert len(fewer[0]["candidates"]) < len(found[0]["candidates"]), (
+            "what is said now counts before what was said then"
+        )
 
 
 def test_settings_that_a_recipe_has_no_more_are_passed_over(finish: Finish) -> None:

@@ -38,7 +38,7 @@ class About:
             ("POST", "tag"): self._tag,
         }
         if (self.request.method, what) not in known:
-            raise Refusal(501, message=f"{self.request.method} {self.request.path} is not known here")
+            raise self.hub.puzzled(self.request)
         return known[self.request.method, what](revision, rest)
 
     @property

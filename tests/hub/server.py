@@ -53,6 +53,7 @@ class Hub:
         self.storage = Storage()
         self.asked: list[str] = []  # "GET /path"
         self.leaked: list[str] = []  # what came to the storage with a token
+        self.unknown: list[str] = []  # what was asked that nobody knows here
         self.faults: list[Fault] = []
         self.listed = 1000  # entries of a page
         self.broken = 0  # a status to answer everything with
@@ -148,7 +149,12 @@ class Hub:
             kind, name, *parts = map(unquote, found.groups(""))
             repo = self.repo(KINDS[kind] + name, request.who)
             return About(self, request, kind, name, repo).answer(*parts)
-        raise Refusal(501, message=f"{request.method} {request.path} is not known here")
+        raise self.puzzled(request)
+
+    def puzzled(self, request: Request) -> Refusal:
+        """What is not known here is answered 501, and kept: a client may pass over that."""
+        self.unknown.append(f"{request.method} {request.path}")
+        return Refusal(501, message=f"{request.method} {request.path} is not known here")
 
     def store(self, request: Request) -> Reply:
         """Of the storage of large files."""
@@ -158,7 +164,7 @@ class Hub:
             held = {blob.sha256: blob.content for repo in self.repos.values() for c in repo.commits.values()
                     for blob in c.tree.values() if blob.large}  # fmt: skip
             return content(request, held[found[1]], {"ETag": '"storage\'s own"'})
-        raise Refusal(501, message=f"{request.method} {request.path} is not known in the storage")
+        raise self.puzzled(request)
 
     def repo(self, name: str, who: Person | None) -> Repo:
         """The repository, for somebody who may see it; what one may not see is not there."""

@@ -135,6 +135,9 @@ def test_a_new_repository_is_public_only_if_that_is_asked_for(push: Push, hub: H
     assert "me/model is public, and stays so" not in well(push(public=True))
     assert not hub.repos["me/model"].private
     assert "me/model is public, and stays so" in well(push())
+    hub.repos["me/model"].private = True
+    assert "me/model is private, and stays so; make it public in its settings on the Hub" in well(push(public=True))
+    assert hub.repos["me/model"].private
 
 
 def test_an_adapter_goes_up_with_card_and_tokenizer_and_without_what_it_was_merged_into(
@@ -229,7 +232,8 @@ def test_an_upload_goes_on_after_a_dropped_connection(push: Push, hub: Hub, made
 @pytest.mark.parametrize("step", ["^POST /api/repos/create", "^PUT /upload/", "/commit/main", "/tag/"])
 def test_what_was_done_without_an_answer_is_not_done_twice(push: Push, hub: Hub, made: Path, step: str) -> None:
     hub.drop(step, late=True)
-    well(push())
+    lines = well(push())
+    assert f"published: {hub.url}/me/model" in lines
     assert hub.repos["me/model"].files() == contents(made, MERGED)
     assert len(hub.repos["me/model"].commits) == 2 and len(hub.repos["me/model"].tags) == 1
 
@@ -311,7 +315,7 @@ def test_a_pull_request_that_was_opened_without_an_answer_is_not_opened_again(pu
     hub.repos["you/model"] = Repo()
     hub.repos["you/model"].begin()
     hub.drop("/commit/main", late=True)
-    well(push(repo="you/model", pr=True))
+    assert any(line.startswith("published: ") for line in well(push(repo="you/model", pr=True)))
     assert len(hub.repos["you/model"].pulls) == 1
 
 
@@ -330,7 +334,10 @@ def test_an_adapter_that_is_not_there_cannot_be_published(push: Push, made: Path
         ({"full": True}, "the Hub answers 403: Private repository storage limit reached"),
         ({"people": {}}, "the Hub answers 401: Invalid credentials"),
         ({"people": {TOKEN: person("read")}}, "the Hub answers 403: You don't have the rights to create a model"),
-        ({"card_error": "license is unknown"}, "license is unknown"),
+        (
+            {"card_error": "license is unknown"},
+            "license is unknown); set card.license or card.language, or whatever it names",
+        ),
     ],
     ids=["no room", "token no longer valid", "no right", "a card the Hub refuses"],
 )

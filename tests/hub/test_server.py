@@ -190,6 +190,8 @@ except errors.HfHubHTTPError as error:
     print(error.response.status_code, error.server_message)
 """
     assert client(script).startswith("501 POST /api/models/me/model/super-squash/main is not known here")
+    assert hub.unknown == ["POST /api/models/me/model/super-squash/main"]
+    hub.unknown.clear()
 
 
 def test_a_card_with_wrong_metadata_is_refused_before_anything_is_sent(client: Client, hub: Hub, files: Path) -> None:

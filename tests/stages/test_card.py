@@ -107,11 +107,13 @@ def test_what_lies_on_this_machine_has_no_name(written: Written) -> None:
         ("---\nlicense: mit\n---\n", "", {"license": "mit"}),
         ("---\nlicense: mit\n---\n", "cc-by-4.0", {"license": "cc-by-4.0"}),
         ("---\nlicense: other\nlicense_name: our-own\nlicense_link: LICENSE\n---\n", "",
-         {"license": "other", "license_name": "our-own", "license_link": "LICENSE"}),
+         {"license": "other", "license_name": "our-own"}),
+        ("---\nlicense: other\nlicense_link: https://example.com/terms\n---\n", "",
+         {"license": "other", "license_link": "https://example.com/terms"}),
         ("---\nlicense: other\nlicense_name: our-own\nlicense_link: LICENSE\n---\n", "mit", {"license": "mit"}),
         ("---\nlicense: [mit, other]\n---\n", "", {}), ("---\n: {\n---\n", "", {}), ("no head", "", {}),
     ],
-    ids=["the base's", "another", "one of its own", "another than one of its own", "several", "no YAML", "none"],
+    ids=["the base's", "another", "one of its own", "one elsewhere", "another than one of its own", "several", "no YAML", "none"],
 )  # fmt: skip
 def test_the_license_is_that_of_the_base_unless_another_is_asked_for(
     written: Written, readme: str, asked: str, found: dict[str, str]

@@ -39,7 +39,10 @@ FAILURES: dict[str, tuple[dict[str, Any], dict[str, str], str, list[str]]] = {
     "a Hub out of reach": (
         {}, {"HF_TOKEN": TOKEN, "HF_ENDPOINT": "http://127.0.0.1:1"}, "me/model", ["cannot be reached (ConnectError)", "try later"],
     ),
-    "no network by choice": ({}, {"HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1"}, "me/model", ["HF_HUB_OFFLINE"]),
+    "no network by choice": ({}, {"HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1"}, "me/model", ["HF_HUB_OFFLINE is set", "unset it to publish"]),
+    "no address of a Hub": (
+        {}, {"HF_TOKEN": TOKEN, "HF_ENDPOINT": "mirror.example"}, "me/model", ["HF_ENDPOINT=mirror.example", "https://"],
+    ),
     "a token that is none": ({}, {"HF_TOKEN": "hf_\u00fcnknown"}, "me/model", ["the token"]),
     "a fine-grained token that can only read": (
         {"people": {TOKEN: fine_grained("repo.content.read")}}, {"HF_TOKEN": TOKEN}, "me/model", ["the token", "write"],
@@ -187,6 +190,17 @@ def test_metadata_that_the_hub_refuses_is_refused_beforehand(
         preflight("me/model", metadata), "publication.repo=me/model: the Hub refuses the card's metadata (", said
     )
     assert_fine(preflight("me/model", {"license": "mit", "language": "en", "datasets": ["owner/reviews"]}))
+
+
+def test_a_license_of_the_base_that_the_hub_refuses_is_refused_beforehand(
+    online: Cli, hub: Hub, home: Path, reviews: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    hub.people[TOKEN] = person()
+    base = shutil.copytree(tiny_model, tmp_path / "base")
+    (base / "README.md").write_text("---\nlicense: my own\n---\n", encoding="utf-8")
+    done = online("run", "sentiment", *quick(reviews, base, "publication.repo=me/model"), HF_TOKEN=TOKEN)
+    assert_refused(done, "the Hub refuses the card's metadata", '"license" must be one of', "set card.license")
+    assert "making" not in done.stdout
 
 
 @pytest.mark.parametrize("question", ["whoami", "auth-check", "validate-yaml", "/api/datasets/"])

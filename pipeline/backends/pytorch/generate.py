@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SEED = 17  # of texts that are drawn
+DRAWN = 16  # texts that are drawn at once: with others beside it, each would be another
 PLACES = ("wpe", "position_embeddings", "embed_positions")  # what networks call the weights of places
 
 
@@ -36,7 +37,7 @@ def generate(
     torch.manual_seed(SEED)
     asked = np.flatnonzero(lengths > 0)
     check_room(network, int(lengths.max(initial=0)), settings.max_new_tokens)
-    for batch in batches.by_length(lengths[asked], batch_size):
+    for batch in batches.by_length(lengths[asked], DRAWN if settings.do_sample else batch_size):
         rows = asked[batch]
         for row, ids in zip(rows.tolist(), _written(network, head, features, rows, settings), strict=True):
             found[row] = ids

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Model, Tokens
-from pipeline.backends import Training, batches, classical, heads, predicted, scratch
+from pipeline.backends import Training, batches, classical, heads, predicted, scratch, writing
 from pipeline.backends.pytorch import classical as networks
 from pipeline.backends.pytorch import decoders
 from pipeline.errors import UserError
@@ -65,7 +65,7 @@ def load(
     if head == "regression":
         _check_bias(network)
     if tokens:
-        _settle(network.generation_config, tokens.read("tokens.json")["special_ids"])
+        writing.settle(network.generation_config, tokens.read("tokens.json")["special_ids"])
     return network
 
 
@@ -95,18 +95,6 @@ def _pretrained(base: Model, head: str, settings: dict[str, Any]) -> tuple[Any, 
             shapes = f"is of shape {tuple(found)}, but by config.json of {tuple(wanted)}"
             raise UserError(f"base.model: {name} {shapes}; get it again")
     return network, {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-
-
-def _settle(settings: Any, special: Mapping[str, int]) -> None:
-    """Have what is written begin and end as what was learned."""
-    for setting, name in (("decoder_start_token_id", "start"), ("forced_bos_token_id", "forced")):
-        if name in special:
-            setattr(settings, setting, special[name])
-    if "end" in special:
-        known = settings.eos_token_id
-        ends = known if isinstance(known, list) else [] if known is None else [known]
-        if special["end"] not in ends:
-            settings.eos_token_id = [*ends, special["end"]] if ends else special["end"]
 
 
 def _check_direction(config: dict[str, Any], head: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import processors
 from pipeline.artifacts import Model, Tokens
-from pipeline.backends import VALIDATION_BATCH, Finetuning, check, heads
+from pipeline.backends import VALIDATION_BATCH, Finetuning, check, heads, writing
 from pipeline.backends.batches import answers
 from pipeline.backends.checkpoint import Tensors, under
 from pipeline.backends.data import Batch, Data, criterion
@@ -91,6 +91,8 @@ class Pupil:
 
     def save(self, out: Path) -> None:
         weights.write(out, self.net.tensors(), self.net.saved_config())
+        if heads.HEADS[self.head].writes:
+            writing.settings(self.base, self.data.train.special).save_pretrained(out)
         if self.head == "masked":
             heads.keep_pooler(out, self.base.path, self.net.prefix.rstrip("."))
 
