@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from pipeline.corpora.forms import Example, bad_row
 from pipeline.corpora.labels import Labels
 from pipeline.corpora.rows import Row
 from pipeline.errors import UserError
+from pipeline.progress import say
 
 TOLD = ("answer", "no answer")
 
@@ -31,6 +33,13 @@ class Answered:
         return ("question", "context")
 
     def fitted(self, rows: Iterable[Row], listed: Sequence[str]) -> Answered:
+        """Itself, once it is told how many answers do not stand at the very character that is said."""
+        places = [row.where for row in rows if _moved(row)]
+        if places:
+            say(
+                f"{len(places):,} questions have an answer that stands up to {squad.NEAR} characters beside its answer_start, "
+                f"such as {places[0]}: it is taken where it stands"
+            )
         return self
 
     def examples(self, row: Row) -> Iterator[Example]:
@@ -87,6 +96,13 @@ def _given(row: Row, context: str) -> Any:
     given = row.fields.get("answers")
     listed = values.listed(given) if isinstance(given, str) and (given not in context or given == "[]") else None
     return given if listed is None else listed
+
+
+def _moved(row: Row) -> bool:
+    with suppress(UserError):  # which is told when the row is read
+        context = values.text(row, "context")
+        return bool(context) and squad.moved(_given(row, context), context, row.where)
+    return False
 
 
 def _choices(row: Row) -> tuple[list[str], list[str]]:

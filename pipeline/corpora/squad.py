@@ -88,6 +88,17 @@ def answers(value: Any, context: str, where: str, occurrence: bool = True) -> li
     return [_placed(text, start, context, where, occurrence) for text, start in _given(value, where)]
 
 
+def moved(value: Any, context: str, where: str) -> bool:
+    """Whether :func:`answers` moves the start of one that is given.
+
+    Raises:
+        UserError: see there.
+    """
+    starts = [start for _, start in _given(value, where)]
+    placed = [place for _, place in answers(value, context, where)]
+    return any(start not in (None, place) for start, place in zip(starts, placed, strict=True))
+
+
 def _given(value: Any, where: str) -> list[tuple[str, int | None]]:
     """Texts and starts as they are given, less those without text."""
     found = []

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import inference
+from pipeline import backends, inference
 from pipeline.artifacts import Model
 from pipeline.backends import Asking, Finetuning, Generation, Prediction, Training, batches, predicted
 from pipeline.backends.data import Data
@@ -495,6 +496,18 @@ def test_what_ends_an_answer_in_a_conversation_ends_what_is_written(
     assert end in data.train.lists("label").row(0), "it is learned"
     net = network.load(made.base, "causal", [], STILL, data.seen, made.tokens)
     assert net.generation_config.eos_token_id == [tokenizer.eos_token_id, end]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("keras_hub") is None, reason="TensorFlow is not installed")
+def test_what_ends_what_is_written_is_kept_by_both_backends(ready: Ready, tmp_path: Path) -> None:
+    place = make_writer(tmp_path / "gpt2", "gpt2")
+    (place / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, 7]}), encoding="utf-8")
+    made = ready("causal", place)
+    for name in ("pytorch", "tensorflow"):
+        config = Finetuning(made.task, Training(epochs=1))
+        model = backends.load(name).finetune(config, folder(tmp_path / name), base=made.base, tokens=made.tokens)
+        assert read_json(model.path / "generation_config.json")["eos_token_id"] == [2, 7]
 
 
 @pytest.mark.slow

@@ -167,6 +167,18 @@ def test_a_bad_answer_is_refused_with_its_line_or_skipped(
     assert len(corpus.read("data.json")["skipped"]) == 2 and "2 bad rows were left out" in heard.lines[-1]
 
 
+def test_answers_that_stand_beside_their_start_are_told(tmp_path: Path, gather: Gather, heard: Notebook) -> None:
+    rows = [{"question": f"Who {n}?", "context": CONTEXT, "answers": [WHO]} for n in range(3)]
+    gather(laid(tmp_path / "right", rows), QuestionAnswering())
+    assert not [line for line in heard.lines if "beside" in line]
+    rows[1]["answers"] = [{**WHERE, "answer_start": WHERE["answer_start"] + 3}]
+    corpus = gather(laid(tmp_path / "beside", rows), QuestionAnswering())
+    assert ("Who 1?", ["in Rome"], [19]) in told(corpus)
+    (line,) = [line for line in heard.lines if "beside" in line]
+    assert "questions have an answer that stands up to 20 characters beside its answer_start, such as " in line
+    assert "line 2: it is taken where it stands" in line
+
+
 def test_an_answer_of_a_nested_document_is_told_with_its_row(tmp_path: Path, gather: Gather) -> None:
     document = nested(asked("Who?", WHO), asked("Where?", {"text": "Oslo", "answer_start": 0}))
     file = put(tmp_path / "data.json", json.dumps(document))
