@@ -37,8 +37,8 @@ class Answered:
         places = [row.where for row in rows if _moved(row)]
         if places:
             say(
-                f"{len(places):,} questions have an answer that stands up to {squad.NEAR} characters beside its answer_start, "
-                f"such as {places[0]}: it is taken where it stands"
+                f"answers stand up to {squad.NEAR} characters beside their answer_start in {len(places):,} rows, "
+                f"such as {places[0]}: they are taken where they stand"
             )
         return self
 
