@@ -64,7 +64,7 @@ def load(
     network.new_tensors = frozenset(new)  # what an adapter cannot leave to the base
     if head == "regression":
         _check_bias(network)
-    if tokens:
+    if tokens and heads.HEADS[head].writes:
         writing.settle(network.generation_config, tokens.read("tokens.json")["special_ids"])
     return network
 
