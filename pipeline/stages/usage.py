@@ -108,8 +108,8 @@ USAGES = {
         "token-classification", "Semantic roles: {labels}", "to find {labels} of a predicate",
         "It finds arguments for whatever word it is told is the predicate.",
         _auto(
-            "AutoModelForTokenClassification", 'text, predicate = "The cook gave the guests soup.", "gave"',
-            'inputs = tokenizer(text, predicate, return_tensors="pt", return_offsets_mapping=True)',
+            "AutoModelForTokenClassification", 'text, predicate = {sentence}, "gave"',
+            'inputs = tokenizer(text, predicate, return_tensors="pt", return_token_type_ids={types}, return_offsets_mapping=True)',
             'offsets = inputs.pop("offset_mapping")[0].tolist()', "begin = text.index(predicate)",
             "inside = [part == 0 and begin <= at[0] < begin + len(predicate) for part, at in zip(inputs.sequence_ids(), offsets)]",
             'if "token_type_ids" in inputs:', '    inputs["token_type_ids"][0, torch.tensor(inside)] = 1',
@@ -179,12 +179,16 @@ def usage_of(task: Task, *, chat: bool) -> Usage:
 
 
 def numbers_of(task: Task, decision: Decision, max_length: int) -> dict[str, str]:
-    """What a snippet has to know of a model, as Python.  Where every question has an answer, nothing beats the best."""
-    threshold = decision.get("null_threshold")
+    """What a snippet has to know of a model, as Python.  Where every question has an answer, nothing beats the best; a
+    model without token types learned of predicates between asterisks."""
+    threshold, types = decision.get("null_threshold"), "token_type_ids" in decision.get("inputs", ())
+    predicate = "gave" if types else "* gave *"
     return {
         "max_length": str(max_length),
         "answer_length": str(getattr(task, "answer_length", "")),
         "null_threshold": 'float("inf")' if threshold is None else repr(threshold),
+        "types": str(types),
+        "sentence": f'"The cook {predicate} the guests soup."',
     }
 
 

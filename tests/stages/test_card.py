@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from pipeline.artifacts import Bundle, Corpus, Model, Scores, Tokens
 from pipeline.backends import Training
 from pipeline.config import override
+from pipeline.corpora import words
 from pipeline.corpora.source import Source
 from pipeline.reproduction import command
 from pipeline.stages.card import card
@@ -23,6 +25,8 @@ from pipeline.stages.facts import CardContent, Description
 from pipeline.stages.metadata import known
 from pipeline.tasks.classification import Classification
 from pipeline.tasks.multilabel import MultiLabel
+from pipeline.tasks.roles import RoleLabelling
+from pipeline.tasks.tagging import _between_asterisks
 from recipes.adapted_sentiment import Config as Adapted
 from recipes.sentiment import Config
 from tests.hub import cards
@@ -237,6 +241,17 @@ def test_a_recipe_in_a_file_is_named_by_it_and_its_paths_are_hidden() -> None:
     name = f"{__name__.rpartition('.')[2]}.py"
     assert command(Own("/home/somebody/words", Path("there")))[0] == (name, "words=WORDS", "place=PLACE")
     assert command(Bare(Source("my.csv"))) == ((), {})
+
+
+@pytest.mark.parametrize("types", [True, False])
+def test_the_python_for_roles_marks_the_predicate_as_the_model_learned_it(written: Written, types: bool) -> None:
+    inputs = ["input_ids", "attention_mask", *["token_type_ids"] * types]
+    _, body = written(content(task=RoleLabelling()), decision={"inputs": inputs})
+    sentence = "The cook gave the guests soup."
+    bounds = words.split(sentence)
+    begins, ends = np.array([begin for begin, _ in bounds]), np.array([end for _, end in bounds])
+    marked = sentence if types else _between_asterisks(sentence, begins, ends, 2)[0]
+    assert f'text, predicate = "{marked}", "gave"' in body and f"return_token_type_ids={types}" in body
 
 
 def test_the_table_of_exports_tells_size_score_and_speed(written: Written) -> None:
