@@ -21,7 +21,7 @@ from pipeline.backends.data import Data
 from pipeline.backends.pytorch import dropout, network, packing
 from pipeline.backends.pytorch.beyond import alone, written
 from pipeline.backends.pytorch.finetune import Pupil, finetune
-from pipeline.backends.pytorch.generate import generate
+from pipeline.backends.pytorch.generate import check_room, generate
 from pipeline.backends.pytorch.predict import predict
 from pipeline.errors import UserError
 from pipeline.features import IGNORED, Features
@@ -345,6 +345,17 @@ def test_more_tokens_than_a_model_has_places_for_are_refused(kind: str, ready: R
         return
     with pytest.raises(UserError, match=rf"generation.max_new_tokens={most + 1}: .* set it to {most} or less"):
         write(most + 1)
+
+
+def test_a_model_may_have_other_places_to_write_than_to_read() -> None:
+    import transformers
+
+    sizes = {name: value for name, value in BOTH["bart"].items() if name != "max_position_embeddings"}
+    places = {"max_encoder_position_embeddings": 128, "max_decoder_position_embeddings": 64, "attention_window": 8}
+    net = transformers.LEDForConditionalGeneration(transformers.LEDConfig(vocab_size=60, **sizes, **places))
+    check_room(net, 100, 64)
+    with pytest.raises(UserError, match=r"max_new_tokens=65: the model has places for 64 tokens; set it to 64 or less"):
+        check_room(net, 100, 65)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def check_room(network: Any, longest: int, new: int) -> None:
     if not found:
         return
     skipped = 0 if found[0].padding_idx is None else found[0].padding_idx + 1  # RoBERTa counts from there
-    places = min(writer.config.max_position_embeddings, found[0].num_embeddings - skipped)
+    said = getattr(writer.config, "max_position_embeddings", None)  # LED says how many it has to read, and to write
+    places = min(said or writer.config.max_decoder_position_embeddings, found[0].num_embeddings - skipped)
     prompt = 0 if both else longest - 1  # the last token that is written is not read any more
     if prompt + new > places:
         behind = "" if both else f", and the longest prompt has {longest}: lower max_length, or"
