@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline import processors
 from pipeline.features import Inputs
 from pipeline.formats import onnx_smaller as smaller
 from pipeline.formats.checks import Sample
@@ -50,7 +51,9 @@ class Compiled:
 
     def __init__(self, folder: Path) -> None:
         openvino = quietly()
-        settings = {"INFERENCE_PRECISION_HINT": "f32"}
+        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
+        if threads := processors.asked():
+            settings["INFERENCE_NUM_THREADS"] = threads
         self._model = openvino.Core().compile_model(folder / "model.xml", "CPU", settings)
 
     def run(self, inputs: Inputs) -> np.ndarray:
