@@ -29,7 +29,9 @@ def sought(names: Sequence[str], positive: Positive) -> str:
     Raises:
         UserError: none of them is there, or there are more than two labels.
     """
-    asked = [positive] * bool(positive) if isinstance(positive, str) else positive
+    asked = positive
+    if isinstance(positive, str):  # a name may have commas; else they stand between several, as settings are typed
+        asked = (positive,) if positive in names else tuple(filter(None, map(str.strip, positive.split(","))))
     found = [name for name in asked if name in names]
     if asked and not found:
         raise UserError(

@@ -243,9 +243,12 @@ def test_a_label_to_be_found_must_be_there(tmp_path: Path, gather: Gather) -> No
     assert gather(folder, Classification(positive="spam")).read("labels.json") == ["ham", "spam"]
     with refusing("task.positive=spm: no such label; there are ham, spam"):
         gather(folder, Classification(positive="spm"))
-    assert gather(folder, Classification(positive=("junk", "spam"))).read("labels.json") == ["ham", "spam"]
+    for several in (("junk", "spam"), "junk, spam"):  # as the command line, show and cards write it
+        assert gather(folder, Classification(positive=several)).read("labels.json") == ["ham", "spam"]
     with refusing("task.positive=junk or spm: no such label; there are ham, spam"):
         gather(folder, Classification(positive=("junk", "spm")))
+    odd = laid(tmp_path / "odd", records(["ham", "spam, or so"], "label"))
+    assert gather(odd, Classification(positive="spam, or so")).read("labels.json") == ["ham", "spam, or so"]
     three = laid(tmp_path / "three", records(["a", "b", "c"], "label"))
     with refusing("task.positive=a: there are 3 labels; it is for two"):
         gather(three, Classification(positive="a"))
