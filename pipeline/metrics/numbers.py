@@ -41,7 +41,7 @@ def mae(answers: np.ndarray, targets: np.ndarray) -> float:
 
 def ordinal(answers: np.ndarray, targets: np.ndarray, values: np.ndarray | None = None) -> dict[str, float]:
     """For targets that are whole numbers, such as stars: the share of answers that are right, and of those at most one
-    off, and the quadratic weighted kappa (Cohen 1968), after each answer is taken for the nearest of ``values``, or of
+    off, and the quadratic weighted kappa (Cohen 1968), after each answer is taken for the nearest of ``values`` and of
     those that occur among the targets, the higher of two.
 
     Kappa is 1 less the mean squared distance over what it would be, were answers dealt out anew; 0 where all are one

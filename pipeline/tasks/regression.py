@@ -119,8 +119,8 @@ def judge(evidence: Evidence) -> Scored:
     answers, targets = evidence.logits[:, 0].astype(np.float64), _targets(evidence.corpus)
     found = numbers.scores(answers, targets)
     if len(np.unique(targets)) <= FEW and (targets == np.round(targets)).all():
-        learned = None if evidence.train is None else np.unique(_targets(evidence.train))
-        found |= numbers.ordinal(answers, targets, learned)
+        learned = targets if evidence.train is None else np.unique(_targets(evidence.train))
+        found |= numbers.ordinal(answers, targets, learned[learned == np.round(learned)])
     if evidence.train is not None:
         found["baseline_mae"] = float(np.abs(targets - np.median(_targets(evidence.train))).mean())
     if "second" in evidence.corpus.column_names:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.tasks import choice, classification, multilabel, regression
@@ -165,6 +166,14 @@ def test_the_very_numbers_give_full_marks_and_the_median_a_baseline(tried: Try, 
     assert scores["exact"] == scores["within_one"] == 1
     assert details["intervals"]["mae"] == [0.25, 0.25]
     assert ("baseline_pearson" in scores) == task.segments
+
+
+def test_numbers_between_steps_that_were_learned_are_no_steps_of_the_scale(tried: Try) -> None:
+    trial = tried(Regression(), [{"text": text, "score": n % 5 + 1} for n, text in enumerate(ODD)])
+    targets = np.array([row["label"] for row in trial.rows], np.float32)[:, None]
+    finer = pa.table({"label": np.arange(10, 51, dtype=np.float32) / 10})
+    evidence = replace(trial.evidence(targets + np.float32(0.12)), train=finer)
+    assert regression.judge(evidence)[0]["exact"] == 1
 
 
 def test_two_texts_share_of_words_is_the_baseline_of_similarity(tried: Try) -> None:
