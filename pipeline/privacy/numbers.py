@@ -46,7 +46,8 @@ _ISSUERS = (
 
 
 def ids(text: str) -> Iterator[tuple[int, int]]:
-    """Where numbers of persons stand: Chinese, US and British ones, and those of passports that are called so."""
+    """Where numbers of persons stand: Chinese, US and British ones, those of Hong Kong and Taiwan, and those of passports
+    that are called so."""
     from stdnum.cn import ric
     from stdnum.us import ssn
 
