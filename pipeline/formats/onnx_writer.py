@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Values = dict[str, onnxruntime.OrtValue]
 
+BEYOND = "indices element out of data bounds"  # what ONNX Runtime says where a place has no weight
+
 
 class Graph:
     """A graph, as :mod:`pipeline.formats.onnx_graphs` has them."""
@@ -31,12 +33,24 @@ class Graph:
         self.presents = [name for name in self.outputs if name.startswith("present.")]
 
     def run(self, values: Values, outputs: Sequence[str]) -> Values:
-        """These outputs, and no more work than they need."""
+        """These outputs, and no more work than they need.
+
+        Raises:
+            UserError: the model has a weight for each place, and too few of these.
+        """
         import onnxruntime
+        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
         options = onnxruntime.RunOptions()
         options.only_execute_path_to_fetches = len(outputs) < len(self.outputs)
-        found = self._session.run_with_ort_values(outputs, values, options)
+        try:
+            found = self._session.run_with_ort_values(outputs, values, options)
+        except InvalidArgument as error:
+            if BEYOND not in str(error):
+                raise
+            raise UserError(
+                "generation.max_new_tokens: the model has no places for so many tokens behind so long a text; set it lower"
+            ) from None
         return dict(zip(outputs, found, strict=True))
 
     def past(self, rows: int) -> Values:

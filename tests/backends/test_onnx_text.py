@@ -227,7 +227,6 @@ def test_graphs_have_the_names_that_others_know_and_tell_nothing_of_where_they_w
     assert outputs["decoder"] == ["logits", *(f"present.{name}" for name in of["decoder"])]
 
 
-@pytest.mark.slow
 def test_texts_are_written_in_a_process_that_has_neither_torch_nor_transformers(made: Ready, tmp_path: Path) -> None:
     script = f"""
 import sys
@@ -267,6 +266,18 @@ class Rewriting:
 
 
 ROWS = [([5, 6, 7], [8, 9, 10, 2]), ([11, 12], [13, 2])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gpt2", "bart"])
+def test_more_tokens_than_a_model_has_places_for_are_refused_in_words(
+    exports: Callable[[str], Ready], kind: str
+) -> None:
+    writer, inputs = exports(kind).writer, padded([[5] * 30], 0)
+    most = 80 if kind == "bart" else 51
+    assert len(writer.generate(inputs, {"max_new_tokens": most, "min_new_tokens": most})[0]) == most
+    with pytest.raises(UserError, match=r"generation\.max_new_tokens: the model has no places for so many tokens"):
+        writer.generate(inputs, {"max_new_tokens": most + 1, "min_new_tokens": most + 1})
 
 
 @pytest.mark.slow
