@@ -347,6 +347,18 @@ def test_more_tokens_than_a_model_has_places_for_are_refused(kind: str, ready: R
         write(most + 1)
 
 
+@pytest.mark.parametrize("kind", ["openai-gpt", "gptj", "codegen", "ctrl"])
+def test_places_are_found_whatever_a_network_calls_them(kind: str) -> None:
+    import transformers
+
+    sizes = {"n_positions": 64, "n_embd": 32, "n_layer": 1, "n_head": 4, "dff": 64, "rotary_dim": 4}
+    config = transformers.AutoConfig.for_model(kind, vocab_size=60, bos_token_id=1, eos_token_id=2, **sizes)
+    net = transformers.AutoModelForCausalLM.from_config(config)
+    check_room(net, 40, 25)
+    with pytest.raises(UserError, match=r"the longest prompt has 40: lower max_length, or set it to 25 or less"):
+        check_room(net, 40, 26)
+
+
 def test_a_model_may_have_other_places_to_write_than_to_read() -> None:
     import transformers
 

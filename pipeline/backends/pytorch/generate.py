@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 SEED = 17  # of texts that are drawn
 DRAWN = 16  # texts that are drawn at once: with others beside it, each would be another
-PLACES = ("wpe", "position_embeddings", "embed_positions")  # what networks call the weights of places
+# What networks call the weights of places, and what is computed of them beforehand, as in GPT-J, CodeGen and CTRL.
+PLACES = ("wpe", "position_embeddings", "embed_positions", "positions_embed")
+TABLES = ("embed_positions", "pos_encoding")
 
 
 def generate(
@@ -46,7 +48,7 @@ def generate(
 
 
 def check_room(network: Any, longest: int, new: int) -> None:
-    """Refuse to write so many tokens where a network has a weight for each place, and too few of these.
+    """Refuse to write so many tokens where a network has a number of places, and too few of these.
 
     Args:
         longest: tokens of the longest prompt, behind which they come unless the network reads and writes apart.
@@ -54,19 +56,10 @@ def check_room(network: Any, longest: int, new: int) -> None:
     Raises:
         UserError: they are too few.
     """
-    import torch
-
     both = network.config.is_encoder_decoder
-    writer = network.decoder if both and hasattr(network, "decoder") else network.get_decoder()
-    parts = [module for name, module in writer.named_modules() if name.endswith(PLACES)]
-    found = [
-        module for module in parts if isinstance(module, torch.nn.Embedding)
-    ]  # others compute them as they need them
-    if not found:
+    places = _places(network.decoder if both and hasattr(network, "decoder") else network.get_decoder())
+    if places is None:
         return
-    skipped = 0 if found[0].padding_idx is None else found[0].padding_idx + 1  # RoBERTa counts from there
-    said = getattr(writer.config, "max_position_embeddings", None)  # LED says how many it has to read, and to write
-    places = min(said or writer.config.max_decoder_position_embeddings, found[0].num_embeddings - skipped)
     prompt = 0 if both else longest - 1  # the last token that is written is not read any more
     if prompt + new > places:
         behind = "" if both else f", and the longest prompt has {longest}: lower max_length, or"
@@ -74,6 +67,19 @@ def check_room(network: Any, longest: int, new: int) -> None:
             f"generation.max_new_tokens={new}: the model has places for {places} tokens{behind or ';'} set it to "
             f"{places - prompt} or less"
         )
+
+
+def _places(writer: Any) -> int | None:
+    """How many places it has; None if it computes them as it needs them."""
+    import torch
+
+    for name, module in writer.named_modules():
+        if name.endswith(PLACES) and isinstance(module, torch.nn.Embedding):
+            skipped = 0 if module.padding_idx is None else module.padding_idx + 1  # RoBERTa counts from there
+            said = getattr(writer.config, "max_position_embeddings", None)  # LED has one number to read, one to write
+            places: int = min(said or writer.config.max_decoder_position_embeddings, module.num_embeddings - skipped)
+            return places
+    return next((len(table) for name, table in writer.named_buffers() if name.endswith(TABLES)), None)
 
 
 def _written(
