@@ -111,7 +111,7 @@ def test_packed_texts_see_nothing_of_each_other(kind: str, ready: Ready, tmp_pat
     assert losses[0] == pytest.approx(losses[1], abs=2e-5)
 
 
-@pytest.mark.parametrize("kind", ["opt", "bloom", "mamba", "gpt2", "llama"])
+@pytest.mark.parametrize("kind", ["opt", "bloom", "mamba", "jamba", "gpt2", "llama"])
 def test_packing_is_refused_where_texts_would_see_each_other(kind: str) -> None:
     import torch
     import transformers
@@ -123,7 +123,11 @@ def test_packing_is_refused_where_texts_would_see_each_other(kind: str) -> None:
         "num_attention_heads": 2,
         "intermediate_size": 64,
     }
-    own = {"opt": {"ffn_dim": 64, "word_embed_proj_dim": 32}, "mamba": {"state_size": 4}}
+    own = {
+        "opt": {"ffn_dim": 64, "word_embed_proj_dim": 32},
+        "mamba": {"state_size": 4},
+        "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "num_key_value_heads": 2, "use_mamba_kernels": False},
+    }
     config = transformers.AutoConfig.for_model(kind, **sizes, **own.get(kind, {}))
     torch.manual_seed(0)
     net = transformers.AutoModelForCausalLM.from_config(config)
