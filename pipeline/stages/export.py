@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import ADAPTER, BESIDE, LOGS, Bundle, Corpus, Model, Predictions, Tokens
-from pipeline.backends import Generation
+from pipeline.backends import Generation, writing
 from pipeline.backends.heads import HEADS
 from pipeline.errors import CheckFailed, TooInexact
 from pipeline.features import Features
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 WRITTEN = 32  # texts that are written to be compared
 LONGEST = 32  # tokens of each
-# Settings of GenerationConfig that count only where tokens are drawn, or where there are beams: where they do not, transformers
-# refuses to save them, and many a base model has them.
-OF_DRAWS = ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
-OF_BEAMS = ("early_stopping", "length_penalty")
 INSIDE = (ADAPTER, "history.json", LOGS, "labels.json", "source.json")  # of a Model, but no part of a checkpoint
 
 
@@ -222,8 +218,8 @@ def _settle(folder: Path, generation: Generation) -> None:
     known = (folder / "generation_config.json").is_file()
     config = None if known else AutoConfig.from_pretrained(folder, trust_remote_code=False)
     settings = GenerationConfig.from_pretrained(folder) if known else GenerationConfig.from_model_config(config)
-    idle = OF_DRAWS * (not generation.do_sample) + OF_BEAMS * (generation.num_beams == 1)
-    settings.update(**{**generation.options(), **dict.fromkeys(idle)}, max_length=None)
+    idle = writing.idle(do_sample=generation.do_sample, num_beams=generation.num_beams)
+    settings.update(**{**generation.options(), **idle}, max_length=None)
     settings.save_pretrained(folder)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline import backends, inference
 from pipeline.artifacts import Model
-from pipeline.backends import Asking, Finetuning, Generation, Prediction, Training, batches, predicted
+from pipeline.backends import Asking, Finetuning, Generation, Prediction, Training, batches, predicted, writing
 from pipeline.backends.data import Data
 from pipeline.backends.pytorch import dropout, network, packing
 from pipeline.backends.pytorch.beyond import alone, written
@@ -399,6 +399,7 @@ def test_settings_of_writing_that_make_no_sense_are_refused(settings: dict[str, 
         ({}, Generation(length_penalty=0.5)),
         ({"temperature": 0.9, "early_stopping": True}, Generation(num_beams=2, length_penalty=2.0)),
         ({"top_k": 20, "typical_p": 0.5}, Generation(do_sample=True, temperature=0.5)),
+        ({"do_sample": True, "num_return_sequences": 3}, Generation()),
     ],
 )
 def test_what_a_base_model_says_of_drawing_and_beams_does_not_stand_in_the_way(
@@ -415,6 +416,27 @@ def test_what_a_base_model_says_of_drawing_and_beams_does_not_stand_in_the_way(
         assert found.get("temperature") is None and found.get("top_k") is None
     assert {name: found[name] for name in wanted} == wanted
     assert found.get("eos_token_id") == settings.get("eos_token_id"), "what ends a text is the model's own"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.9, "top_p": 0.6},
+        {"do_sample": False, "early_stopping": True, "length_penalty": 2.0},
+        {"num_beams": 4, "num_return_sequences": 4, "early_stopping": True},
+        {"do_sample": True, "temperature": 0.7, "top_k": 20},
+    ],
+)
+def test_what_was_trained_is_saved_whatever_the_base_model_says_of_writing(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": 2}), encoding="utf-8")
+    writing.settings(Model(tmp_path), {"end": 7}).save_pretrained(tmp_path)
+    found = read_json(tmp_path / "generation_config.json")
+    assert found["eos_token_id"] == [2, 7] and found.get("num_return_sequences") is None
+    for name in ("top_k", "early_stopping"):
+        counts = settings.get("do_sample") if name == "top_k" else settings.get("num_beams")
+        assert found.get(name) == (settings.get(name) if counts else None)
 
 
 @pytest.mark.parametrize(
