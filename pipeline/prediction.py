@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import destination, formats, inference, recipes, results
 from pipeline.backends import Asking, Generation
 from pipeline.commands import home
-from pipeline.config import Text, override
+from pipeline.config import ConfigError, Text, override
 from pipeline.config import settings as known_settings
 from pipeline.console import Console
 from pipeline.corpora.forms import Form
@@ -37,7 +37,9 @@ def predict(
     if format not in formats.CLASSES:
         raise UserError(f"--format {format}: no such format; {nearest(format, formats.CLASSES)}")
     place = _results(recipe)
-    task, form, judging, encoding, generation = _asked(recipe, assignments, settings, results.settings(place))
+    task, form, judging, encoding, generation = _asked(
+        recipe, assignments, settings, results.settings(place, recipes.origin(recipe))
+    )
     rows = [inference.typed(form, texts)] if file is None else inference.read(form, file, encoding)
 
     def load() -> inference.Model:
@@ -79,7 +81,11 @@ def _asked(
     module = recipes.load(recipe)
     known = {path for path, _ in known_settings(module.Config()) if not path.endswith(".encoding")}
     before = {path: value for path, value in before.items() if path in known}
-    target = recipes.planned(recipe, module, override(module.Config(), assignments, file, before))
+    try:
+        config = override(module.Config(), assignments, file, before)
+    except ConfigError:  # perhaps of what the recipe was then; what is wrong now is told by this
+        config = override(module.Config(), assignments, file)
+    target = recipes.planned(recipe, module, config)
     sources = [step.config for step in target.walk() if isinstance(step.config, Collection)]
     found = [step.config for step in target.walk() if isinstance(step.config, Evaluation)]
     if not found or not sources:

@@ -30,13 +30,13 @@ def other_owner(folder: Path, origin: str) -> str:
     return owner if owner != origin and Path(owner).is_file() else ""
 
 
-def settings(folder: Path) -> dict[str, Text]:
-    """Those of the run whose results ``folder`` shows that were not the recipe's own."""
+def settings(folder: Path, origin: str) -> dict[str, Text]:
+    """Those of the run whose results ``folder`` shows that were not the recipe's own; none if it shows another recipe's."""
     try:
-        found: dict[str, Text] = json.loads((folder / RUN).read_text(encoding="utf-8"))["settings"]
+        facts = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return dict(facts["settings"]) if facts["recipe"] == origin else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return found
 
 
 def lay_out(

@@ -204,13 +204,10 @@ def _arguments(args: Any, count: int, where: str) -> list[str]:
 
 
 def _without(predicate: int, tags: list[str]) -> list[str]:
-    """The tags but that of the predicate, which is no argument, though many sources tag it, mostly as V; of V all words,
-    such as both of "looked up"."""
-    last = predicate
-    if tags and tags[predicate] == "B-V":
-        while last + 1 < len(tags) and tags[last + 1] == "I-V":
-            last += 1
-    return ["O" if predicate <= n <= last else tag for n, tag in enumerate(tags)]
+    """The tags but that of the predicate, which is no argument, though many sources tag it, mostly as V; then all words
+    that are V, such as both of "looked up", or of "looked it up"."""
+    marked = ("B-V", "I-V") if tags and tags[predicate] in ("B-V", "I-V") else ()
+    return ["O" if n == predicate or tag in marked else tag for n, tag in enumerate(tags)]
 
 
 def _word(value: Any, count: int, what: str, where: str) -> int:

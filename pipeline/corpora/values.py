@@ -11,7 +11,7 @@ from pipeline.corpora import jsons
 from pipeline.corpora.rows import Row, kind
 from pipeline.errors import UserError
 
-LIST = re.compile(r"\s*\[.*\]\s*", re.DOTALL)  # a cell with what somebody takes for a list
+LIST = re.compile(r"""\s*\[[^\]]*['",][^\]]*\]\s*""")  # a cell with what somebody takes for a list
 
 
 def text(row: Row, field: str) -> str:

@@ -33,6 +33,8 @@ JOINER = "\u200d"
 # and marks; any other character with its modifiers, and what joiners add to it, such as the members of a family.
 WORD = re.compile(r"um*|rrm*|[wm]+(?:[ij]+[wm]+)*|[or][mst]*(?:jo[mst]*)*|sm*")
 
+ONE = re.compile("[uwo][mst]*")  # a character with what changes it
+
 
 class Mark(NamedTuple):
     """Characters from ``start`` to before ``end`` that a person has labelled; ``number`` counts from 1."""
@@ -94,7 +96,7 @@ def join(words: Sequence[str], where: str) -> tuple[str, list[tuple[int, int]]]:
     """
     kept = [_checked(word, number, where) for number, word in enumerate(words, 1)]
     shared = any(UNSPACED.search(word) for word in kept)
-    apart = not (shared and all(len(word) == 1 for word in kept))
+    apart = not (shared and all(len(word) == 1 or ONE.fullmatch("".join(map(_kind, word))) for word in kept))
     parts: list[str] = []
     bounds: list[tuple[int, int]] = []
     length = 0

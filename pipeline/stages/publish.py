@@ -93,7 +93,7 @@ def publish(config: Publishing, out: Path, *, bundle: Bundle, scores: Scores, ca
     try:
         placed = _placed(to, files)
     except Exception as error:  # whatever the Hub's client makes of an answer, nothing of it goes out as it is
-        way_out = CARD if "metadata" in str(error) else "run the same again: the rest is kept"
+        way_out = CARD if "Invalid metadata" in str(error) else "run the same again: the rest is kept"
         raise UserError(f"{to}: the upload failed ({reason(error)}); {way_out}") from None
     say(f"{'published' if placed.sent else 'nothing has changed'}: {placed.address}")
     say(f"commit {placed.commit[:8]}" + ("" if to.pr else f", tag {placed.tag}"))

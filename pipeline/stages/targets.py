@@ -77,7 +77,7 @@ def _end_of_turn(tokenizer: Any) -> int | None:
         text = render(tokenizer.chat_template, turns, names(tokenizer.special_tokens_map))
     except UserError:  # it refuses such a conversation: what there is to learn will show whether that matters
         return None
-    behind = text.rpartition(said)[2]
+    behind = text.rpartition(said)[2].lstrip()
     first = tokenizer.backend_tokenizer.encode(behind, add_special_tokens=False).ids[:1]
     known = tokenizer.backend_tokenizer.get_added_tokens_decoder()
     return first[0] if first and first[0] in known and known[first[0]].special else None

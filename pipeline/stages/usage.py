@@ -130,7 +130,7 @@ USAGES = {
             "pairs = [(starts[i] + ends[j], i, j) for i in first for j in last if i <= j < i + {answer_length}]",
             'score, i, j = max(pairs, default=(float("-inf"), 0, 0))',
             "none = starts[0] + ends[0] - score > {null_threshold}",
-            'print("" if none else context[offsets[i][0] : offsets[j][1]])',
+            'print("" if none else context[offsets[i][0] : offsets[j][1]].strip())',
         ),
     ),
     ("choice", True): Usage(

@@ -375,7 +375,8 @@ def test_settings_that_a_recipe_has_no_more_are_passed_over(finish: Finish) -> N
     assert "corpus.limit" in facts["settings"]
     before = file.read_text(encoding="utf-8")
     file.write_text(
-        json.dumps({**facts, "settings": {"task.gone": "x", "corpus.encoding": "utf-16"}}), encoding="utf-8"
+        json.dumps({**facts, "settings": {"task.gone": "x", "corpus.encoding": "utf-16", "training.epochs": "many"}}),
+        encoding="utf-8",
     )
     try:
         assert commanded(made.home, "predict", "topics", "--text", KEEPER).rows()[0]["text"] == KEEPER
