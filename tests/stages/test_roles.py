@@ -165,11 +165,22 @@ def test_two_words_between_asterisks_are_refused(tmp_path: Path, gather: Gather,
         gather(folder, RoleLabelling())
 
 
-def test_a_predicate_of_two_words_is_no_argument(tmp_path: Path, gather: Gather) -> None:
-    words, tags = ["She", "looked", "up", "words"], ["B-ARG0", "B-V", "I-V", "B-ARG1"]
-    corpus = gather(laid(tmp_path / "data", [{"words": words, "predicate": 1, "tags": tags}]), RoleLabelling())
+@pytest.mark.parametrize(
+    ("predicate", "tags", "learned"),
+    [
+        (1, ["B-ARG0", "B-V", "I-V", "B-ARG1"], ["B-ARG0", "O", "O", "B-ARG1"]),
+        (2, ["B-ARG0", "B-V", "I-V", "B-ARG1"], ["B-ARG0", "O", "O", "B-ARG1"]),
+        (1, ["B-ARG0", "B-V", "B-ARG1", "B-V"], ["B-ARG0", "O", "B-ARG1", "O"]),
+    ],
+    ids=["the first", "the second", "apart"],
+)
+def test_a_predicate_of_two_words_is_no_argument(
+    tmp_path: Path, gather: Gather, predicate: int, tags: list[str], learned: list[str]
+) -> None:
+    words = ["She", "looked", "it", "up"]
+    corpus = gather(laid(tmp_path / "data", [{"words": words, "predicate": predicate, "tags": tags}]), RoleLabelling())
     assert corpus.read("labels.json") == ["O", "B-ARG0", "I-ARG0", "B-ARG1", "I-ARG1"]
-    assert tagged(corpus) == [list(zip(words, ["B-ARG0", "O", "O", "B-ARG1"], strict=True))]
+    assert tagged(corpus) == [list(zip(words, learned, strict=True))]
 
 
 def test_a_conll_file_has_no_predicates(tmp_path: Path, gather: Gather) -> None:
