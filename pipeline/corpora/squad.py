@@ -94,9 +94,8 @@ def moved(value: Any, context: str, where: str) -> bool:
     Raises:
         UserError: see there.
     """
-    starts = [start for _, start in _given(value, where)]
-    placed = [place for _, place in answers(value, context, where)]
-    return any(start not in (None, place) for start, place in zip(starts, placed, strict=True))
+    given = [(text, start) for text, start in _given(value, where) if start is not None]
+    return any(_placed(text, start, context, where, True)[1] != start for text, start in given)
 
 
 def _given(value: Any, where: str) -> list[tuple[str, int | None]]:

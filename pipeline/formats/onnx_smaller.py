@@ -33,8 +33,9 @@ def quantize(
     tried: Inputs | None = None,
     rows: Sequence[Inputs] | None = None,
 ) -> list[str]:
-    """Weights of 8 bits, a scale each channel (Wu et al. 2020), embeddings with one for all; activations of 8 bits, in a range that what is
-    answered at once sets anew, or in the one that ``rows`` cover.  The names of the nodes that stay in float.
+    """Weights of 8 bits, a scale each channel (Wu et al. 2020), embeddings with one for all; activations of 8 bits, in a
+    range that what is answered at once sets anew, or in the one that ``rows`` cover.  The names of the nodes that stay in
+    float.
 
     Args:
         careful: the share of the nodes that stay so, of those that suffer the most.

@@ -136,9 +136,8 @@ def _text(tokenizers: Tokenizers, begin: list[int], text: str) -> Sequence:
     ids = [*begin, *found.ids, *end]
     behind = 0 if begin else found.offsets[1][0] if len(found.ids) > 1 else len(text)  # where the second token starts
     sizes, learned = np.zeros(len(ids), int), np.ones(len(ids), bool)
-    sizes[1:2] = len(
-        text[behind:].encode()
-    )  # of all pieces, for they are added up; to tell them apart would double the time
+    # Of all pieces, for they are added up; to tell them apart would double the time.
+    sizes[1:2] = len(text[behind:].encode())
     learned[:1] = False
     return Sequence(np.array(ids), learned, sizes)
 

@@ -16,7 +16,7 @@ from pipeline.features import IGNORED, Features
 from pipeline.fields import neutral, require
 from pipeline.tasks import Decision, Encoded, Evidence, Judging, Kind, Scored, Tokenizers
 from pipeline.tasks.classification import probabilities
-from pipeline.tasks.windows import NONE, owned, shortened, windows
+from pipeline.tasks.windows import NONE, Window, owned, shortened, windows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,10 +102,7 @@ def encode(
         max_length, stride=max_length // OVERLAP, strategy="only_first" if predicates else "longest_first"
     )
     found = windows(tokenizer.encode_batch(inputs))
-    by_text: list[list[Any]] = [[] for _ in texts]
-    for window in found:
-        by_text[window.text].append(window.encoding)
-    places = [places for n, mine in enumerate(by_text) for places in owned(mine, begins[n], ends[n])]
+    places = _places(found, begins, ends)
     columns: dict[str, Any] = {"word": places}
     if "label" in examples.schema.names:
         tags = [np.array(row, np.int32) for row in examples["label"].to_pylist()]
@@ -154,6 +151,14 @@ def answered(logits: np.ndarray, features: Features) -> tuple[np.ndarray, np.nda
 def spanned(labels: Sequence[str]) -> bool:
     """Whether tags mark spans: all are O, B-kind or I-kind."""
     return all(label == "O" or label[:2] in ("B-", "I-") for label in labels)
+
+
+def _places(found: Sequence[Window], begins: Sequence[np.ndarray], ends: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The word that each token of each window stands for, or -1."""
+    by_text: list[list[Any]] = [[] for _ in begins]
+    for window in found:
+        by_text[window.text].append(window.encoding)
+    return [places for n, mine in enumerate(by_text) for places in owned(mine, begins[n], ends[n])]
 
 
 def _labels(places: np.ndarray, tags: np.ndarray) -> np.ndarray:
